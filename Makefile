@@ -1,0 +1,57 @@
+# `make help` lists the targets. Needs only Python 3.11 to 3.13; everything else is installed into .venv from the lock.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo dev test bench lint format lock soak clean
+
+PYTHON ?= $(shell for v in 3.11 3.12 3.13; do command -v python$$v && break; done 2>/dev/null || command -v python3)
+BIN := .venv/bin
+WORKERS ?= 2
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+setup: .venv/.installed ## install the locked dependencies into .venv
+
+.venv/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "Python 3.11, 3.12 or 3.13 is needed; name one: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Installing into .venv (once) …"
+	@if command -v uv >/dev/null; then \
+		uv venv -q --allow-existing -p $(PYTHON) .venv && \
+		uv pip install -q -p $(BIN)/python --require-hashes -r requirements.lock && \
+		uv pip install -q -p $(BIN)/python --no-deps --no-build-isolation -e . ; \
+	else \
+		$(PYTHON) -m venv .venv && \
+		$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock && \
+		$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
+	fi
+	@touch $@
+
+demo: setup ## run everything on stand-in servers, UI on http://localhost:3000
+	@$(BIN)/sync-orchestration demo
+
+dev: setup ## run everything on the systems configured in .env
+	@$(BIN)/sync-orchestration dev
+
+test: setup lint ## all checks and tests
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
+
+lint: setup ## format, lint, types, lock
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m sync_orchestration_tests.check_lock
+
+format: setup ## mend what the linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup ## measure, side by side in one run
+	$(BIN)/python -m sync_orchestration_tests.benchmarks
+
+lock: ## renew requirements.lock from pyproject.toml (needs uv)
+	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+		--no-strip-extras --no-emit-index-url --no-header -q -o requirements.lock
+
+clean: ## stop the embedded PostgreSQL and forget all local state
+	@if [ -x $(BIN)/sync-orchestration ]; then $(BIN)/sync-orchestration stop; fi
+	rm -rf .sync

@@ -1,0 +1,49 @@
+"""`dev`: Dagster on the configured systems, kept running until stopped."""
+
+import socket
+from collections.abc import Callable, Sequence
+
+from sync_orchestration.cli.environment import use_state_folder
+from sync_orchestration.cli.output import err, out
+from sync_orchestration.cli.services import dagster_services, free_port
+from sync_orchestration.cli.supervisor import Service, ServiceEvent, supervise
+from sync_orchestration.interface.database import migrate, state_dir
+
+_USUAL_PORT = 3000
+
+
+def run_until_stopped(
+    port: int | None,
+    host: str = "127.0.0.1",
+    before: Sequence[Service] = (),
+    on_ready: Callable[[str], None] = lambda _url: None,
+) -> None:
+    """Run the services `before`, then Dagster; `on_ready` is told the URL of the UI once it is served."""
+    url = use_state_folder()
+    migrate(url)
+    port = port or _port_of_choice()
+    shown = f"http://localhost:{port}" if host in ("127.0.0.1", "0.0.0.0") else f"http://{host}:{port}"  # noqa: S104 - only shown
+    services = [*before, *dagster_services(state_dir(), port, url, host)]
+    last = services[-1].name
+    ready: set[str] = set()
+
+    def tell(event: ServiceEvent) -> None:
+        if event.kind == "died":
+            err.print(f"[yellow]{event.service}[/yellow]: {event.detail}", soft_wrap=True)
+        if event.kind == "ready" and event.service == last and last not in ready:
+            ready.add(last)
+            out.print(f"\n  Dagster UI: [bold]{shown}[/bold]   (logs: {state_dir() / 'logs'}; Ctrl-C stops)\n")
+            on_ready(shown)
+
+    out.print("Starting PostgreSQL, the code server, the UI and the daemon …")
+    supervise(services, log_dir=state_dir() / "logs", on_event=tell)
+
+
+def _port_of_choice() -> int:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", _USUAL_PORT))
+        except OSError:
+            return free_port()
+    return _USUAL_PORT

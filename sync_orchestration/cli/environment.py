@@ -1,0 +1,53 @@
+"""Where a command finds its settings and state: .env, the demo's servers, PostgreSQL, DAGSTER_HOME."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import dagster as dg
+from dotenv import dotenv_values, load_dotenv
+
+from sync_orchestration.cli.services import dagster_environment, prepare_dagster_home
+from sync_orchestration.interface.database import database_url, state_dir
+
+_CONNECTION_PREFIXES = ("FLEXI_", "ODOO_", "ALFRESCO_", "KONTUR_", "REST_")
+
+
+def load_settings() -> bool:
+    """Read .env of the working folder; where no connection is set at all, use a running demo's servers.
+
+    Returns True when the demo's are used. What is set in the environment always wins.
+    """
+    load_dotenv(Path(".env"), override=False)
+    demo = demo_file()
+    if any(name.startswith(_CONNECTION_PREFIXES) for name in os.environ) or not demo.exists():
+        return False
+    os.environ.update({name: value for name, value in dotenv_values(demo).items() if value})
+    return True
+
+
+def demo_file() -> Path:
+    """Return the file in which a running demo tells its servers' addresses to other commands."""
+    return state_dir() / "demo.env"
+
+
+def write_demo_file(variables: Mapping[str, str]) -> None:
+    """Tell other commands of the same state folder where the demo's servers are."""
+    demo_file().parent.mkdir(parents=True, exist_ok=True)
+    demo_file().write_text("".join(f"{name}={value}\n" for name, value in variables.items()), encoding="utf-8")
+
+
+def open_instance() -> dg.DagsterInstance:
+    """Start PostgreSQL if it is ours and not running, and return this state folder's Dagster instance."""
+    use_state_folder()
+    return dg.DagsterInstance.get()
+
+
+def use_state_folder() -> str:
+    """Set the variables by which Dagster and its processes find the state folder; returns PostgreSQL's URL."""
+    folder = state_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    url = database_url()
+    prepare_dagster_home(folder)
+    os.environ.update(dagster_environment(folder, url))
+    return url

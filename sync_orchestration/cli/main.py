@@ -1,0 +1,163 @@
+"""The subcommands. Each says in its help what it does and shows an example; the work is done in other modules."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sync_orchestration.cli import output
+from sync_orchestration.cli.output import UsageError, plain_errors
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Keeps business-partner records in step between systems; every record's fate shows in the Dagster UI.",
+    epilog="Settings come from the environment and from .env; see .env.example.",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+Port = Annotated[int | None, typer.Option(help="Port of the UI; by default 3000, or a free one if that is taken.")]
+Sync = Annotated[str | None, typer.Argument(help="Only this sync.")]
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+@app.command(epilog="Example: sync-orchestration demo --once")
+def demo(
+    port: Port = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="Sync once without servers of Dagster, sum up, and end.")
+    ] = False,
+    odoo: Annotated[int, typer.Option(help="Which Odoo to stand in for: 18 or 19.")] = 19,
+) -> None:
+    """Run everything on stand-in servers of Flexi and Odoo with a made-up company of 2,000 partners."""
+    from sync_orchestration.cli import demo as demo_module
+
+    with plain_errors():
+        if odoo not in (18, 19):
+            raise UsageError("--odoo is 18 or 19.")
+        if once:
+            demo_module.demo_once(odoo)
+        else:
+            demo_module.demo_until_stopped(odoo, port)
+
+
+@app.command(epilog="Example: sync-orchestration dev --port 3000")
+def dev(
+    port: Port = None,
+    host: Annotated[
+        str, typer.Option(help="Address that the UI listens on; it has no login of its own.")
+    ] = "127.0.0.1",
+) -> None:
+    """Run Dagster (UI, daemon, code server) on the configured systems until stopped."""
+    from sync_orchestration.cli import dev as dev_module
+    from sync_orchestration.cli.environment import load_settings
+
+    with plain_errors():
+        load_settings()
+        dev_module.run_until_stopped(port, host)
+
+
+@app.command(epilog="Example: sync-orchestration run flexi_partners --json")
+def run(
+    syncs: Annotated[list[str] | None, typer.Argument(metavar="SYNC...", help="The syncs; default: every one.")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Read the whole source again, not only what changed.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Bring syncs up to date, headless, through Dagster. Failed records are counted, not fatal."""
+    from sync_orchestration.cli import headless
+
+    with plain_errors():
+        reports = headless.run_syncs(syncs or [], everything=everything, quiet=json)
+        if json:
+            output.print_json(
+                {"syncs": {name: output.report_json(r, seconds) for name, (r, seconds) in reports.items()}}
+            )
+        else:
+            headless.print_reports(reports)
+    problems = [f"{name}: {report.problem}" for name, (report, _) in reports.items() if report.problem]
+    for problem in problems:
+        output.err.print(problem, style="red", markup=False)
+    if problems:
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: sync-orchestration check --json")
+def check(json: Json = False) -> None:
+    """Try every connection with harmless calls, and say what is wrong with it."""
+    from sync_orchestration.cli import inspection
+
+    with plain_errors():
+        health = inspection.check()
+    if json:
+        output.print_json({"connections": {h.name: inspection.health_json(h) for h in health}})
+    else:
+        inspection.print_health(health)
+    if not all(h.ok for h in health):
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: sync-orchestration status flexi_partners --failed")
+def status(
+    sync: Sync = None,
+    failed: Annotated[bool, typer.Option("--failed", help="List the failing records.")] = False,
+    json: Json = False,
+) -> None:
+    """Show how many records are in which status, how far each sync is, and what fails."""
+    from sync_orchestration.cli import inspection
+
+    with plain_errors():
+        found = inspection.status(sync, failed=failed)
+        if json:
+            output.print_json({"syncs": {name: inspection.status_json(s, failed=failed) for name, s in found.items()}})
+        else:
+            inspection.print_status(found, failed=failed)
+
+
+@app.command(epilog="Example: sync-orchestration retry flexi_partners 412 413")
+def retry(
+    sync: Annotated[str, typer.Argument(help="The sync.")],
+    keys: Annotated[list[str] | None, typer.Argument(metavar="KEY...", help="Only these records.")] = None,
+    confirm_deletes: Annotated[
+        bool, typer.Option("--confirm-deletes", help="Also let the deletes go on that are held as suspiciously many.")
+    ] = False,
+) -> None:
+    """Try failed records again, with what the source holds now."""
+    from sync_orchestration.cli import headless
+
+    with plain_errors():
+        headless.retry(sync, keys or [], confirm_deletes=confirm_deletes)
+
+
+@app.command(epilog="Example: sync-orchestration sandbox --state .sync/sandbox")
+def sandbox(
+    flexi_port: Annotated[int, typer.Option(help="Port of the Flexi stand-in; 0: a free one.")] = 0,
+    odoo_port: Annotated[int, typer.Option(help="Port of the Odoo stand-in; 0: a free one.")] = 0,
+    odoo: Annotated[int, typer.Option(help="Which Odoo to stand in for: 18 or 19.")] = 19,
+    state: Annotated[Path | None, typer.Option(help="Folder that keeps their data; default: only memory.")] = None,
+) -> None:
+    """Run only the stand-in servers until stopped, and print the variables that point at them."""
+    from sync_orchestration.cli import demo as demo_module
+
+    with plain_errors():
+        demo_module.sandbox_until_stopped(demo_module.SandboxPorts(flexi_port, odoo_port), odoo, state)
+
+
+@app.command(epilog="Example: sync-orchestration stop")
+def stop() -> None:
+    """Stop the embedded PostgreSQL of this state folder, which otherwise goes on for the next command."""
+    from sync_orchestration.interface.database import state_dir
+    from sync_orchestration.interface.embedded import stop_embedded
+
+    with plain_errors():
+        stop_embedded(state_dir())
+
+
+if __name__ == "__main__":
+    main()

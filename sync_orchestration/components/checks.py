@@ -1,0 +1,113 @@
+"""The asset checks of one sync: is any record failing, is the feed fresh, does the target match the source?"""
+
+from typing import Any
+
+import dagster as dg
+
+from sync_orchestration.components.assets import plain_failures
+from sync_orchestration.components.database import InterfaceDatabase
+from sync_orchestration.components.metadata import failing_metadata
+from sync_orchestration.components.running import OpenSource, OpenTarget
+from sync_orchestration.components.settings import SyncSettings
+from sync_orchestration.interface.rows import failing_keys, target_ids
+from sync_orchestration.interface.state import read_state
+from sync_orchestration.pipeline.errors import SyncError
+from sync_orchestration.pipeline.land import head_of, refuse_foreign_history
+from sync_orchestration.pipeline.reconcile import compare, summary
+
+_EXPLAINED = {"failing (known)", "refused"}
+
+
+def no_failed_records(settings: SyncSettings) -> dg.AssetChecksDefinition:
+    """Build the check that warns while any record of the sync is failing."""
+
+    @dg.asset_check(
+        asset=dg.AssetKey(settings.target_asset_key),
+        name="no_failed_records",
+        required_resource_keys={"interface"},
+        description="Warns while records of this sync are refused; the table says which, why and since when.",
+    )
+    def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        interface: InterfaceDatabase = context.resources.interface
+        with plain_failures(), interface.session() as conn:
+            metadata = failing_metadata(conn, settings.name)
+        failing = int(metadata["failing_records"].value or 0)
+        return dg.AssetCheckResult(
+            passed=failing == 0,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata=metadata,
+            description="no record is failing" if failing == 0 else f"{failing} records are failing",
+        )
+
+    return check
+
+
+def feed_is_fresh(settings: SyncSettings) -> dg.AssetChecksDefinition:
+    """Build the check that turns red when changes are not recorded, not readable, or not the cursor's history."""
+    connection = settings.source.connection
+
+    @dg.asset_check(
+        asset=dg.AssetKey(settings.source.asset_key),
+        name="feed_is_fresh",
+        required_resource_keys={"interface", connection},
+        description="Red when the source does not track changes, its history was reset, or it cannot be read.",
+    )
+    def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        interface: InterfaceDatabase = context.resources.interface
+        with plain_failures(), interface.session() as conn:
+            try:
+                opened = OpenSource.of(settings, getattr(context.resources, connection))
+                head = head_of(opened.source, conn, settings.name)
+                state = read_state(conn, settings.name)
+                refuse_foreign_history(state, head)
+            except SyncError as error:
+                return dg.AssetCheckResult(passed=False, description=str(error), metadata={"problem": str(error)})
+        cursor = state.last_position or 0
+        metadata: dict[str, Any] = {
+            "cursor": cursor,
+            "newest": head.position,
+            "behind": max(0, head.position + 1 - cursor),
+        }
+        return dg.AssetCheckResult(passed=True, metadata=metadata, description="changes are recorded and readable")
+
+    return check
+
+
+def source_matches_target(settings: SyncSettings) -> dg.AssetChecksDefinition:
+    """Build the check that compares every record of the source with the target; scheduled, for it reads both whole."""
+    source, target = settings.source.connection, settings.target.connection
+
+    @dg.asset_check(
+        asset=dg.AssetKey(settings.target_asset_key),
+        name="source_matches_target",
+        required_resource_keys={"interface", source, target},
+        description="Reads source and target whole and compares them field by field under the mapping.",
+    )
+    def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        interface: InterfaceDatabase = context.resources.interface
+        with plain_failures(), interface.session() as conn:
+            opened = OpenSource.of(settings, getattr(context.resources, source))
+            to = OpenTarget.of(
+                settings, getattr(context.resources, source), getattr(context.resources, target), context.log.warning
+            )
+            comparison = compare(
+                opened.source,
+                to.target,
+                to.translation,
+                target_ids=target_ids(conn, settings.name),
+                sensitive=settings.sensitive_names,
+            )
+            table = summary(comparison.differences, failing_keys(conn, settings.name))
+        unexplained = int(table.loc[~table["finding"].isin(list(_EXPLAINED)), "records"].sum()) if len(table) else 0
+        rows = [
+            dg.TableRecord({str(name): value for name, value in row.items()})
+            for row in table.astype({"records": int}).to_dict("records")
+        ]
+        return dg.AssetCheckResult(
+            passed=unexplained == 0,
+            metadata={"compared": comparison.compared, "unexplained": unexplained}
+            | ({"differences": dg.MetadataValue.table(rows)} if rows else {}),
+            description=f"{comparison.compared} records compared, {unexplained} differ with no failing row to say why",
+        )
+
+    return check

@@ -1,0 +1,123 @@
+"""Runs of a sync that follow no window: chosen records, failed records, everything."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from sync_orchestration.components.connections import Connection
+from sync_orchestration.components.running import OpenSource, OpenTarget
+from sync_orchestration.components.settings import SyncSettings
+from sync_orchestration.interface.rows import Scope, failing_keys, requeue_failed
+from sync_orchestration.interface.state import read_state
+from sync_orchestration.pipeline.errors import ConfigurationError
+from sync_orchestration.pipeline.land import LandCounts, order_full_read
+from sync_orchestration.pipeline.passes import running_pass
+from sync_orchestration.pipeline.protocols import Change, Observer
+from sync_orchestration.pipeline.write import WriteCounts
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenResult:
+    """What a run over chosen records came to."""
+
+    landed: LandCounts
+    written: WriteCounts
+
+    @property
+    def counts(self) -> dict[str, int]:
+        w = self.written
+        return {
+            "landed": self.landed.landed,
+            "processed": w.processed,
+            "unchanged": w.unchanged,
+            "failed": w.failed,
+            "skipped": w.skipped,
+        }
+
+    @property
+    def sentence(self) -> str:
+        return ", ".join(f"{number} {name}" for name, number in self.counts.items())
+
+
+def sync_chosen(
+    conn: psycopg.Connection[Any],
+    settings: SyncSettings,
+    connections: Mapping[str, Connection],
+    keys: Sequence[str],
+    run_id: str,
+    observer: Observer,
+) -> ChosenResult:
+    """Fetch these records now and write them, changed or not; those that are gone become deletes.
+
+    Raises ConfigurationError before the first full read, for there is no place in the history for them yet.
+    """
+    state = read_state(conn, settings.name)
+    if state.last_position is None:
+        raise ConfigurationError(f"{settings.name} has not read its source whole yet; run it once first.")
+    source, target = _opened(settings, connections, observer)
+    reader = source.reader(conn, run_id, observer)
+    with running_pass(conn, settings.name, settings.retry_policy, settings.config_hash):
+        reader.fetch_again([Change(key, "update", state.last_position - 1) for key in dict.fromkeys(keys)])
+        written = target.writer(conn, run_id, observer).write(Scope(keys=keys))
+    return ChosenResult(reader.counts, written)
+
+
+def retry_failed(
+    conn: psycopg.Connection[Any],
+    settings: SyncSettings,
+    connections: Mapping[str, Connection],
+    keys: Sequence[str] | None,
+    run_id: str,
+    observer: Observer,
+    *,
+    confirm_deletes: bool = False,
+) -> ChosenResult:
+    """Try failed records again with what the source holds now: all of them, or those of `keys`."""
+    failing = failing_keys(conn, settings.name)
+    wanted = failing if keys is None else [key for key in failing if key in set(keys)]
+    source, target = _opened(settings, connections, observer)
+    reader = source.reader(conn, run_id, observer)
+    with running_pass(conn, settings.name, settings.retry_policy, settings.config_hash):
+        # Fetch first: when the source cannot be read, the rows stay failed with their reasons.
+        reader.refresh(wanted)
+        requeued = requeue_failed(conn, settings.name, wanted, confirm_deletes=confirm_deletes)
+        written = target.writer(conn, run_id, observer).write(Scope(keys=requeued))
+    return ChosenResult(reader.counts, written)
+
+
+def read_everything(
+    conn: psycopg.Connection[Any],
+    settings: SyncSettings,
+    connections: Mapping[str, Connection],
+    run_id: str,
+    observer: Observer,
+) -> ChosenResult:
+    """Read the whole source again, then the changes made meanwhile, and write everything that is due."""
+    source, target = _opened(settings, connections, observer)
+    reader = source.reader(conn, run_id, observer)
+    with running_pass(conn, settings.name, settings.retry_policy, settings.config_hash):
+        order_full_read(conn, settings.name)
+        reader.bring_up_to_date()
+        reader.bring_up_to_date()
+        written = target.writer(conn, run_id, observer).write(Scope())
+    return ChosenResult(reader.counts, written)
+
+
+def _opened(
+    settings: SyncSettings, connections: Mapping[str, Connection], observer: Observer
+) -> tuple[OpenSource, OpenTarget]:
+    source, target = (
+        _connection(connections, name) for name in (settings.source.connection, settings.target.connection)
+    )
+    return OpenSource.of(settings, source), OpenTarget.of(settings, source, target, observer.warn)
+
+
+def _connection(connections: Mapping[str, Connection], name: str) -> Connection:
+    found = connections.get(name)
+    if found is None:
+        raise ConfigurationError(
+            f"There is no connection {name!r}; known are {', '.join(sorted(connections)) or 'none'}."
+        )
+    return found

@@ -1,0 +1,133 @@
+"""Connections: the reachable outside systems, as Dagster resources. Their secrets come from the environment only."""
+
+import os
+from typing import Annotated, Literal
+
+import dagster as dg
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from sync_orchestration.pipeline.errors import ConfigurationError
+from sync_orchestration.systems.flexi import FlexiClient
+from sync_orchestration.systems.http import HttpClient, HttpSettings
+from sync_orchestration.systems.odoo.client import Dialect, OdooClient
+
+_VARIABLE = "$"
+
+
+class Connection(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """One reachable outside system. A value that begins with $ names an environment variable, read when it is used."""
+
+    url: str = Field(description="Address of the server, e.g. $FLEXI_URL or https://odoo.example.com.")
+    timeout: float = Field(60.0, gt=0, description="Seconds to wait for a connection and for each silence after it.")
+    verify_tls: bool = Field(default=True, description="False accepts any TLS certificate; for tests only.")
+
+    @field_validator("password", "secret", "key", "token", mode="after", check_fields=False)
+    @classmethod
+    def _no_secret_in_a_file(cls, value: str) -> str:
+        if not value.startswith(_VARIABLE):
+            raise ValueError("a secret belongs in the environment: write the name of its variable, like $NAME")
+        return value
+
+    def missing_variables(self) -> list[str]:
+        """Return the environment variables that this connection needs and that are not set."""
+        names = (getattr(self, name) for name in type(self).model_fields)
+        wanted = [n.removeprefix(_VARIABLE) for n in names if isinstance(n, str) and n.startswith(_VARIABLE)]
+        return [name for name in wanted if not os.environ.get(name)]
+
+    def value(self, name: str) -> str:
+        """Return a setting, read from the environment where it names a variable."""
+        setting = str(getattr(self, name))
+        if not setting.startswith(_VARIABLE):
+            return setting
+        variable = setting.removeprefix(_VARIABLE)
+        found = dg.EnvVar(variable).get_value()
+        if not found:
+            raise ConfigurationError(f"The environment variable {variable} is not set.")
+        return found
+
+    def http(self, name: str, auth: tuple[str, str] | None, secrets: tuple[str, ...]) -> HttpClient:
+        """Return a client of this system; `name` is how messages call it."""
+        if missing := self.missing_variables():
+            raise ConfigurationError(f"{name} is switched off: set {', '.join(missing)}.")
+        url = self.value("url")
+        if not url.startswith(("http://", "https://")):
+            raise ConfigurationError(f"The address of {name} must begin with https:// (or http://): {url}")
+        return HttpClient(
+            HttpSettings(
+                name=name,
+                base_url=url,
+                auth=auth,
+                timeout=self.timeout,
+                verify_tls=self.verify_tls,
+                secrets=secrets,
+            )
+        )
+
+
+class FlexiConnection(Connection):
+    """One company of an ABRA Flexi server."""
+
+    kind: Literal["flexi"] = "flexi"
+    company: str = Field(description="The company's name in the URL (dbNazev), e.g. $FLEXI_COMPANY.")
+    user: str = Field(description="A Flexi user with the REST API, e.g. $FLEXI_USER.")
+    password: str = Field(description="Its password; always a variable, e.g. $FLEXI_PASSWORD.")
+    feed_format: Literal["json", "xml"] = Field("json", description="Which rendering of the change feed to read.")
+
+    def client(self) -> FlexiClient:
+        """Return a client of the company. Raises ConfigurationError when a variable is unset."""
+        if missing := self.missing_variables():
+            raise ConfigurationError(f"Flexi is switched off: set {', '.join(missing)}.")
+        password = self.value("password")
+        http = self.http("Flexi", (self.value("user"), password), (password,))
+        return FlexiClient(http, self.value("company"), self.feed_format)
+
+
+class OdooConnection(Connection):
+    """One database of an Odoo server, 18 or 19."""
+
+    kind: Literal["odoo"] = "odoo"
+    database: str = Field(description="The database's name, e.g. $ODOO_DATABASE.")
+    user: str = Field(description="Login of the user that writes; a dedicated one is best, e.g. $ODOO_USER.")
+    secret: str = Field(description="Its API key or password; always a variable, e.g. $ODOO_API_KEY.")
+    dialect: Dialect = Field("auto", description="How to talk to it; auto asks the server: JSON-2 from 19 on.")
+    timeout: float = Field(150.0, gt=0, description="Seconds; longer than Odoo's own limit of 120 for one request.")
+
+    def client(self) -> OdooClient:
+        """Return a client of the database. Raises ConfigurationError when a variable is unset."""
+        if missing := self.missing_variables():
+            raise ConfigurationError(f"Odoo is switched off: set {', '.join(missing)}.")
+        secret = self.value("secret")
+        http = self.http("Odoo", None, (secret,))
+        return OdooClient(http, self.value("database"), self.value("user"), secret, self.dialect)
+
+
+AnyConnection = Annotated[FlexiConnection | OdooConnection, Field(discriminator="kind")]
+
+
+class ConnectionsModel(BaseModel):
+    """The attributes of a Connections component."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    connections: dict[str, AnyConnection] = Field(description="The connections by name; syncs refer to the names.")
+
+
+class Connections(dg.Component):
+    """A set of connections, one YAML folder; each becomes a resource of its name."""
+
+    def __init__(self, connections: dict[str, AnyConnection]) -> None:
+        self.connections = connections
+
+    @classmethod
+    def get_model_cls(cls) -> type[BaseModel]:
+        return ConnectionsModel
+
+    @classmethod
+    def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> "Connections":
+        del context
+        return cls(ConnectionsModel.model_validate(attributes).connections)
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """Offer each connection as a resource."""
+        del context
+        return dg.Definitions(resources=dict(self.connections))

@@ -1,0 +1,131 @@
+"""Brings a sync up to date in this process, through Dagster, so that the UI has its events."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+
+from sync_orchestration.components.assets import add_windows
+from sync_orchestration.components.connections import Connection
+from sync_orchestration.components.database import InterfaceDatabase
+from sync_orchestration.components.lost_runs import end_lost_runs
+from sync_orchestration.components.planning import Plan, plan_next_run
+from sync_orchestration.components.running import OpenSource
+from sync_orchestration.components.settings import SyncSettings
+from sync_orchestration.components.triggers import run_tags
+from sync_orchestration.interface.rows import counts_by_status
+from sync_orchestration.interface.state import read_state
+from sync_orchestration.pipeline.errors import ConfigurationError, SyncError
+from sync_orchestration.pipeline.land import order_full_read
+
+COUNTED = ("landed", "processed", "unchanged", "failed", "skipped")
+QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass(slots=True)
+class RunReport:
+    """What bringing one sync up to date came to; `problem` says why it could not complete."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    requests: Counter[str] = field(default_factory=Counter)
+    pending: int = 0
+    cursor: str | None = None
+    problem: str | None = None
+
+
+def bring_up_to_date(
+    instance: dg.DagsterInstance,
+    definitions: dg.Definitions,
+    settings: SyncSettings,
+    connections: dict[str, Connection],
+    *,
+    everything: bool = False,
+) -> RunReport:
+    """Run windows of the sync until nothing is new and nothing waits; `everything` reads the source whole first.
+
+    A system at fault ends it and is told in `problem`; records at fault are counted as failed.
+    """
+    report = RunReport()
+    end_lost_runs(instance)
+    with InterfaceDatabase().session() as conn:
+        try:
+            if everything:
+                order_full_read(conn, settings.name)
+            _run_until_idle(instance, definitions, settings, connections, report)
+        except SyncError as error:
+            report.problem = str(error)
+        report.pending = counts_by_status(conn, settings.name).get(settings.name, {}).get("pending", 0)
+        position = read_state(conn, settings.name).last_position
+        report.cursor = None if position is None else str(position)
+    return report
+
+
+def _run_until_idle(
+    instance: dg.DagsterInstance,
+    definitions: dg.Definitions,
+    settings: SyncSettings,
+    connections: dict[str, Connection],
+    report: RunReport,
+) -> None:
+    name = settings.source.connection
+    if name not in connections:
+        raise ConfigurationError(f"There is no connection {name!r} for {settings.name}.")
+    source = OpenSource.of(settings, connections[name])
+    before: Plan | None = None
+    try:
+        while True:
+            with InterfaceDatabase().session() as conn:
+                plan = plan_next_run(conn, settings, source.source, at_once=True)
+            if not plan.windows or (before is not None and _stands_still(before, plan)):
+                return
+            _run(instance, definitions, settings, plan, report)
+            before = plan
+    finally:
+        report.requests[name] += source.http.requests_sent
+
+
+def _stands_still(before: Plan, now: Plan) -> bool:
+    """Tell whether a run changed nothing: its rows are held by another worker, which will settle them."""
+    return before.windows == now.windows and before.state.updated_at == now.state.updated_at
+
+
+def _run(
+    instance: dg.DagsterInstance, definitions: dg.Definitions, settings: SyncSettings, plan: Plan, report: RunReport
+) -> None:
+    add_windows(instance, settings, [window.key for window in plan.known])
+    job = definitions.resolve_job_def(settings.name)
+    result = job.execute_in_process(
+        instance=instance, tags=run_tags(settings, plan), run_config=QUIET, raise_on_error=False
+    )
+    _count(result, report)
+    if not result.success:
+        raise SyncError(failure_of(result))
+
+
+def _count(result: dg.ExecuteInProcessResult, report: RunReport) -> None:
+    """Add up the counts; each window of a range repeats those of the whole run, so one of a step is enough."""
+    counted: set[str] = set()
+    for event in result.get_asset_materialization_events():
+        if event.step_key is None or event.step_key in counted:
+            continue
+        counted.add(event.step_key)
+        if event.asset_key is not None and event.asset_key.path[-1] == "interface_status":
+            continue
+        for name, value in event.materialization.metadata.items():
+            number = value.value if isinstance(value.value, int) else 0
+            if name in COUNTED:
+                report.counts[name] += number
+            elif name.startswith("requests_"):
+                report.requests[name.removeprefix("requests_")] += number
+
+
+def failure_of(result: dg.ExecuteInProcessResult) -> str:
+    """Say why a run failed, in the plain words of the step that did."""
+    for event in result.filter_events(lambda e: e.is_step_failure):
+        failure = event.step_failure_data
+        if failure.user_failure_data and failure.user_failure_data.description:
+            return str(failure.user_failure_data.description)
+        if failure.error:
+            return f"{event.step_key} failed: {failure.error.message.strip()}"
+    return f"the run {result.run_id} failed; its events in Dagster say why"

@@ -1,0 +1,219 @@
+"""Jobs that are no sync's alone: chosen and failed records, connections, the feed's switch, a full read, retention."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+
+from sync_orchestration.components.assets import plain_failures, status_metadata
+from sync_orchestration.components.chosen import ChosenResult, read_everything, retry_failed, sync_chosen
+from sync_orchestration.components.connections import Connection, FlexiConnection
+from sync_orchestration.components.database import InterfaceDatabase
+from sync_orchestration.components.health import check_connections
+from sync_orchestration.components.metadata import counts_metadata
+from sync_orchestration.components.running import LogObserver
+from sync_orchestration.components.settings import SyncSettings
+from sync_orchestration.interface.attempts import purge
+from sync_orchestration.interface.state import database_time
+from sync_orchestration.pipeline.errors import ConfigurationError
+
+
+def maintenance_definitions(syncs: Sequence[SyncSettings], connections: Mapping[str, Connection]) -> dg.Definitions:
+    """Build the maintenance jobs over all syncs and connections, and the schedule of the retention."""
+    by_name = {sync.name: sync for sync in syncs}
+    purge_history = _purge_job()
+    return dg.Definitions(
+        jobs=[
+            _sync_records_job(by_name, connections),
+            _retry_job(by_name, connections),
+            _full_reconciliation_job(by_name, connections),
+            _check_connections_job(by_name, connections),
+            _flexi_changes_job(connections),
+            purge_history,
+        ],
+        schedules=[
+            dg.ScheduleDefinition(
+                name="purge_history_schedule",
+                job=purge_history,
+                cron_schedule="15 4 * * *",
+                default_status=dg.DefaultScheduleStatus.RUNNING,
+                description="Keeps the log of attempts within its retention time.",
+            )
+        ],
+    )
+
+
+def _one_of(kind: str, names: Sequence[str], description: str, default: str | None = None) -> dg.Field:
+    """Return a config field of a few values, which the Launchpad offers and checks."""
+    values = dg.Enum(kind, [dg.EnumValue(name) for name in names] or [dg.EnumValue("none")])
+    if default is None:
+        return dg.Field(values, description=description)
+    return dg.Field(values, description=description, default_value=default)
+
+
+def _sync_records_job(syncs: Mapping[str, SyncSettings], connections: Mapping[str, Connection]) -> dg.JobDefinition:
+    about_keys = "Keys of the records in the source, e.g. the numeric ids of Flexi."
+
+    @dg.op(
+        required_resource_keys={"interface"},
+        description="Fetches the chosen records now and writes them.",
+        config_schema={
+            "sync": _one_of("Sync", list(syncs), "The sync to run."),
+            "keys": dg.Field([str], description=about_keys),
+        },
+    )
+    def sync_records(context: dg.OpExecutionContext) -> None:
+        settings, keys = syncs[context.op_config["sync"]], context.op_config["keys"]
+        with plain_failures(), _interface(context).session() as conn:
+            result = sync_chosen(conn, settings, connections, keys, context.run_id, _observer(context))
+            _show(context, conn, settings, result)
+
+    return _one_op_job(sync_records, "Syncs chosen records: give the sync and the keys of its source.")
+
+
+def _retry_job(syncs: Mapping[str, SyncSettings], connections: Mapping[str, Connection]) -> dg.JobDefinition:
+    confirm = "Also let the deletes go on that the guard against floods of deletes holds."
+
+    @dg.op(
+        required_resource_keys={"interface"},
+        description="Fetches failed records anew and writes them again.",
+        config_schema={
+            "sync": _one_of("Sync", list(syncs), "The sync whose failed records are tried again."),
+            "keys": dg.Field([str], default_value=[], description="Only these records; empty: all failed ones."),
+            "confirm_deletes": dg.Field(bool, default_value=False, description=confirm),
+        },
+    )
+    def retry_failed_records(context: dg.OpExecutionContext) -> None:
+        config = context.op_config
+        settings = syncs[config["sync"]]
+        with plain_failures(), _interface(context).session() as conn:
+            result = retry_failed(
+                conn,
+                settings,
+                connections,
+                config["keys"] or None,
+                context.run_id,
+                _observer(context),
+                confirm_deletes=config["confirm_deletes"],
+            )
+            _show(context, conn, settings, result)
+
+    return _one_op_job(retry_failed_records, "Tries failed records again: all of a sync, or chosen keys.")
+
+
+def _full_reconciliation_job(
+    syncs: Mapping[str, SyncSettings], connections: Mapping[str, Connection]
+) -> dg.JobDefinition:
+    @dg.op(
+        required_resource_keys={"interface"},
+        description="Reads the whole source again and writes what differs.",
+        config_schema={"sync": _one_of("Sync", list(syncs), "The sync to read whole.")},
+    )
+    def full_reconciliation(context: dg.OpExecutionContext) -> None:
+        settings = syncs[context.op_config["sync"]]
+        with plain_failures(), _interface(context).session() as conn:
+            result = read_everything(conn, settings, connections, context.run_id, _observer(context))
+            _show(context, conn, settings, result)
+
+    return _one_op_job(
+        full_reconciliation,
+        "Reads a source whole: after its history was reset or tracking was off, or to heal the target.",
+    )
+
+
+def _check_connections_job(
+    syncs: Mapping[str, SyncSettings], connections: Mapping[str, Connection]
+) -> dg.JobDefinition:
+    @dg.op(name="check_connections", description="Tries every connection with harmless calls.")
+    def check_op(context: dg.OpExecutionContext) -> None:
+        health = check_connections(connections, list(syncs.values()))
+        rows = [
+            dg.TableRecord(
+                {"connection": h.name, "ok": "yes" if h.ok else "no", "detail": h.detail, "ms": h.milliseconds}
+            )
+            for h in health
+        ]
+        context.add_output_metadata({"connections": dg.MetadataValue.table(rows)})
+        if broken := [h for h in health if not h.ok]:
+            details = "; ".join(f"{h.name}: {h.detail}" for h in broken)
+            raise dg.Failure(description=details, metadata={"connections": dg.MetadataValue.table(rows)})
+
+    return _one_op_job(check_op, "Tries every connection with harmless calls and says what is wrong with it.")
+
+
+def _flexi_changes_job(connections: Mapping[str, Connection]) -> dg.JobDefinition:
+    flexis = [name for name, connection in connections.items() if isinstance(connection, FlexiConnection)]
+
+    @dg.op(
+        description="Asks whether the Changes API of a Flexi company is on, or switches it.",
+        config_schema={
+            "connection": _one_of("FlexiConnection", flexis, "The Flexi connection."),
+            "action": _one_of("ChangesAction", ["status", "enable", "disable"], "Ask, or switch it.", "status"),
+        },
+    )
+    def flexi_changes_control(context: dg.OpExecutionContext) -> None:
+        name, action = context.op_config["connection"], context.op_config["action"]
+        with plain_failures():
+            connection = connections[name]
+            if not isinstance(connection, FlexiConnection):
+                raise ConfigurationError(f"The connection {name!r} is not a Flexi.")
+            client = connection.client()
+            if action != "status":
+                client.switch_tracking(on=action == "enable")
+            state = "on" if client.tracking_is_on() else "off"
+        context.log.info(f"The Changes API of the company {client.company} is {state}.")
+        context.add_output_metadata({"changes_api": state})
+
+    return _one_op_job(
+        flexi_changes_control,
+        "Asks, switches on or off the Changes API. Switching on needs a moment in which nobody is logged in to Flexi.",
+    )
+
+
+def _purge_job() -> dg.JobDefinition:
+    days = "Attempts and finished deletes older than this many days are deleted."
+
+    @dg.op(
+        required_resource_keys={"interface"},
+        description="Deletes old attempts and finished deletes, in batches.",
+        config_schema={"days": dg.Field(dg.IntSource, default_value=90, description=days)},
+    )
+    def purge_history(context: dg.OpExecutionContext) -> None:
+        retention = timedelta(days=context.op_config["days"])
+        with plain_failures(), _interface(context).session() as conn:
+            purged = purge(conn, before=database_time(conn) - retention)
+        context.log.info(", ".join(f"{count} of {table}" for table, count in purged.items()) + " deleted")
+        context.add_output_metadata(counts_metadata(purged))
+
+    return _one_op_job(purge_history, "Keeps the log of attempts and the finished deletes within their retention time.")
+
+
+def _one_op_job(op: dg.OpDefinition, description: str) -> dg.JobDefinition:
+    @dg.job(name=op.name, description=description, executor_def=dg.in_process_executor)
+    def job() -> None:
+        op()
+
+    return job
+
+
+def _interface(context: dg.OpExecutionContext) -> InterfaceDatabase:
+    found: InterfaceDatabase = context.resources.interface
+    return found
+
+
+def _observer(context: dg.OpExecutionContext) -> LogObserver:
+    return LogObserver.on(context.log.info, context.log.warning)
+
+
+def _show(context: dg.OpExecutionContext, conn: Any, settings: SyncSettings, result: ChosenResult) -> None:
+    """Say what came of it, and renew the status table of the sync."""
+    context.log.info(result.sentence)
+    context.add_output_metadata(counts_metadata(result.counts))
+    context.log_event(
+        dg.AssetMaterialization(
+            [settings.name, "interface_status"],
+            description=result.sentence,
+            metadata=status_metadata(conn, settings.name),
+        )
+    )

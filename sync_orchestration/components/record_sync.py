@@ -1,0 +1,38 @@
+"""RecordSync: one YAML becomes one sync - two partitioned assets, their status, checks, a job and its triggers."""
+
+import dagster as dg
+from pydantic import BaseModel
+
+from sync_orchestration.components.assets import source_asset, status_asset, target_asset
+from sync_orchestration.components.checks import feed_is_fresh, no_failed_records, source_matches_target
+from sync_orchestration.components.settings import SyncSettings
+from sync_orchestration.components.triggers import comparison_job, comparison_schedule, poll_sensor, sync_job
+
+
+class RecordSync(dg.Component):
+    """One flow of records from a source to a target."""
+
+    def __init__(self, settings: SyncSettings) -> None:
+        self.settings = settings
+
+    @classmethod
+    def get_model_cls(cls) -> type[BaseModel]:
+        return SyncSettings
+
+    @classmethod
+    def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> "RecordSync":
+        del context
+        return cls(SyncSettings.model_validate(attributes))
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """Build everything that Dagster is to know of this sync."""
+        del context
+        settings = self.settings
+        schedule = comparison_schedule(settings)
+        return dg.Definitions(
+            assets=[source_asset(settings), target_asset(settings), status_asset(settings)],
+            asset_checks=[feed_is_fresh(settings), no_failed_records(settings), source_matches_target(settings)],
+            jobs=[sync_job(settings), comparison_job(settings)],
+            sensors=[poll_sensor(settings)],
+            schedules=[schedule] if schedule else [],
+        )

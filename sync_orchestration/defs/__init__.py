@@ -1,0 +1,1 @@
+"""What is synced: YAML only, one folder for each connection set or sync."""

@@ -1,0 +1,98 @@
+"""The PostgreSQL that holds the interface tables: where it is, connections to it, its schema version."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
+
+from sync_orchestration.interface.embedded import embedded_url
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_VERSION_TABLE = {"version_table": "alembic_version", "version_table_schema": "sync"}
+
+
+class DatabaseError(Exception):
+    """The database cannot be used; the message says why and what to do."""
+
+
+def state_dir() -> Path:
+    """Return the folder of all local state: ``SYNC_STATE_DIR``, by default ``.sync`` in the working folder."""
+    return Path(os.environ.get("SYNC_STATE_DIR") or ".sync").absolute()
+
+
+def database_url() -> str:
+    """Return ``SYNC_POSTGRES_URL``, or the URL of the project's embedded PostgreSQL, started if need be."""
+    return os.environ.get("SYNC_POSTGRES_URL") or embedded_url(state_dir())
+
+
+@contextmanager
+def connect(url: str) -> Iterator[psycopg.Connection[Any]]:
+    """Connect for the length of a block; transactions are the caller's (``with conn.transaction()``).
+
+    Keep-alives let the server notice within about a minute that a worker's machine is gone, and so free its rows.
+
+    Raises DatabaseError if the database cannot be reached.
+    """
+    try:
+        conn = psycopg.connect(
+            url,
+            autocommit=True,
+            connect_timeout=10,
+            keepalives_idle=30,
+            keepalives_interval=10,
+            keepalives_count=3,
+        )
+    except psycopg.OperationalError as error:
+        raise DatabaseError(
+            f"PostgreSQL cannot be reached ({_first_line(error)}). Check SYNC_POSTGRES_URL, or unset it to use the "
+            "embedded server."
+        ) from error
+    with conn:
+        yield conn
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+def migrate(url: str) -> str:
+    """Bring the interface tables to the version of this code; returns that version.
+
+    Safe to call from several processes at once. Raises DatabaseError when the tables are newer than the code.
+    """
+    engine = create_engine(_sqlalchemy_url(url), poolclass=NullPool)
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    scripts = ScriptDirectory.from_config(config)
+    head = scripts.get_current_head() or ""
+    with connect(url) as guard, engine.connect() as connection:
+        guard.execute("SELECT pg_advisory_lock(hashtext('sync_orchestration.migrate'))")
+        guard.execute("CREATE SCHEMA IF NOT EXISTS sync")
+        current = MigrationContext.configure(connection, opts=_VERSION_TABLE).get_current_revision()
+        if current == head:
+            return head
+        connection.rollback()
+        config.attributes["connection"] = connection
+        config.attributes["version_table"] = _VERSION_TABLE
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise DatabaseError(
+                f"The interface tables are of version {current}, which this program does not know (it knows {head}). "
+                "Install the newer sync_orchestration, or restore the matching backup."
+            ) from error
+    return head
+
+
+def _sqlalchemy_url(url: str) -> str:
+    return "postgresql+psycopg://" + url.split("://", 1)[1]

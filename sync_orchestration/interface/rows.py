@@ -1,0 +1,368 @@
+"""Interface rows: landing what a source says, claiming what is to be written, settling what became of it."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from psycopg import Connection
+from psycopg.rows import class_row, dict_row, scalar_row
+
+from sync_orchestration.interface.queries import query
+
+Operation = Literal["create", "update", "delete"]
+Status = Literal["pending", "processing", "processed", "failed", "skipped"]
+Payload = dict[str, Any]
+"""One record as JSON: text keys, any JSON values."""
+
+_WORKER_LOCKS = 0x5359  # the class of the advisory locks that workers hold
+_ADOPTION_LOCKS = 0x4144  # … and of those that keep two workers from linking one target record twice
+
+
+@dataclass(frozen=True, slots=True)
+class LandedRecord:
+    """The newest state of one record, as read from a source; `payload` is None for a delete."""
+
+    key: str
+    entity: str
+    operation: Operation
+    position: int
+    partition_key: str
+    payload: Payload | None
+    payload_hash: str | None
+    external_ids: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedRow:
+    """A row that this worker alone may write until it settles it."""
+
+    sync: str
+    source_system: str
+    record_key: str
+    entity: str
+    operation: Operation
+    position: int
+    payload: Payload | None
+    external_ids: list[str]
+    attempts: int
+    target_id: str | None
+    delete_confirmed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of a claimed row. `counts`: it was a try at the target, not merely a look."""
+
+    row: ClaimedRow
+    status: Status
+    target_id: str | None = None
+    error_code: str | None = None
+    error_field: str | None = None
+    error_message: str | None = None
+    next_attempt_at: datetime | None = None
+    counts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FailingRow:
+    """A failed row as people are shown it."""
+
+    source_system: str
+    record_key: str
+    operation: Operation
+    status: Status
+    error_code: str | None
+    error_field: str | None
+    error_message: str | None
+    attempts: int
+    first_failed_at: datetime | None
+    last_attempt_at: datetime | None
+    next_attempt_at: datetime | None
+    partition_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A claimer of rows. Its number is locked in its database session: when the session ends, so do its claims."""
+
+    number: int
+    run_id: str
+    connection: Connection[Any] = field(repr=False)
+
+
+def land(
+    conn: Connection[Any],
+    *,
+    sync: str,
+    source_system: str,
+    run_id: str,
+    records: Iterable[LandedRecord],
+    force: bool = False,
+) -> int:
+    """Store records in the caller's transaction; returns how many rows are new or changed.
+
+    `force` makes every row pending again, unchanged ones too: for a repeated window or a read of the whole source,
+    after which `land_missing` can tell which rows were not met.
+    """
+    with conn.cursor() as cur:
+        _stage(cur, records)
+        cur.execute(
+            query("land_staging"),
+            {"sync": sync, "source_system": source_system, "run_id": run_id, "force": force},
+        )
+        landed = cur.rowcount
+        cur.execute("DROP TABLE staging")
+    return landed
+
+
+def land_missing(
+    conn: Connection[Any],
+    *,
+    sync: str,
+    source_system: str,
+    run_id: str,
+    position: int,
+    partition_key: str,
+    not_seen_since: datetime,
+) -> int:
+    """Land a delete for each record that a read of the whole source did not meet; returns their number."""
+    place = {"position": position, "partition_key": partition_key, "not_seen_since": not_seen_since}
+    owner = {"sync": sync, "source_system": source_system, "run_id": run_id}
+    with conn.cursor() as cur:
+        cur.execute(query("create_staging"))
+        cur.execute(query("land_missing_as_deleted"), {**owner, **place})
+        missing = cur.rowcount
+        cur.execute(query("land_staging"), {**owner, "force": False})
+        cur.execute("DROP TABLE staging")
+    return missing
+
+
+def _stage(cur: Any, records: Iterable[LandedRecord]) -> None:
+    cur.execute(query("create_staging"))
+    with cur.copy(query("copy_staging")) as copy:
+        for record in records:
+            copy.write_row(
+                (
+                    record.key,
+                    record.entity,
+                    record.operation,
+                    record.position,
+                    record.partition_key,
+                    None if record.payload is None else to_json(record.payload),
+                    record.payload_hash,
+                    json.dumps(list(record.external_ids)),
+                )
+            )
+
+
+def to_json(payload: Payload) -> str:
+    """Render a payload as text that a jsonb column takes: no NUL characters, no lone surrogates."""
+    text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+    if "\\u0000" in text:
+        text = json.dumps(_without_nul(payload), ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _without_nul(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\x00", "�")
+    if isinstance(value, list):
+        return [_without_nul(item) for item in value]
+    if isinstance(value, dict):
+        return {_without_nul(key): _without_nul(item) for key, item in value.items()}
+    return value
+
+
+def hire_worker(conn: Connection[Any], run_id: str) -> Worker:
+    """Take a worker number and lock it for the life of the session of `conn` (autocommit outside transactions)."""
+    with conn.cursor(row_factory=scalar_row) as cur:
+        number = int(cur.execute(query("take_worker_number")).fetchone() or 0)
+        cur.execute(query("announce_worker"), {"lock_class": _WORKER_LOCKS, "number": number})
+    conn.commit()
+    return Worker(number, run_id, conn)
+
+
+def release_dead_claims(conn: Connection[Any], sync: str) -> int:
+    """Give back the rows whose worker's session has ended; returns their number."""
+    params = {"sync": sync, "lock_class": _WORKER_LOCKS}
+    return conn.execute(query("release_dead_claims"), params).rowcount
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which rows of a sync a pass may write: those of some windows, those of some keys, or (both None) all."""
+
+    partition_keys: Sequence[str] | None = None
+    keys: Sequence[str] | None = None
+
+
+def claim(worker: Worker, sync: str, scope: Scope, limit: int) -> list[ClaimedRow]:
+    """Claim up to `limit` due rows, oldest position first, and commit the claim."""
+    conn = worker.connection
+    with conn.transaction(), conn.cursor(row_factory=class_row(ClaimedRow)) as cur:
+        cur.execute(
+            query("claim"),
+            {
+                "sync": sync,
+                "partition_keys": None if scope.partition_keys is None else list(scope.partition_keys),
+                "keys": None if scope.keys is None else list(scope.keys),
+                "limit": limit,
+                "worker": worker.number,
+                "run_id": worker.run_id,
+            },
+        )
+        rows = cur.fetchall()
+    return sorted(rows, key=lambda row: (row.position, row.record_key))
+
+
+def settle(worker: Worker, *, sync: str, target_system: str, settlements: Iterable[Settlement]) -> int:
+    """Record outcomes in the caller's transaction; returns how many rows this worker still held.
+
+    A row whose position moved on while it was written goes back to pending, so that the newer state is written.
+    """
+    with worker.connection.cursor() as cur:
+        cur.execute(query("create_settling"))
+        with cur.copy(query("copy_settling")) as copy:
+            for s in settlements:
+                copy.write_row(
+                    (
+                        s.row.source_system,
+                        s.row.record_key,
+                        s.row.position,
+                        s.status,
+                        s.error_code,
+                        s.error_field,
+                        s.error_message,
+                        s.next_attempt_at,
+                        s.target_id,
+                        s.counts,
+                    )
+                )
+        cur.execute(query("settle"), {"sync": sync, "target_system": target_system, "worker": worker.number})
+        settled = cur.rowcount
+        cur.execute("DROP TABLE settling")
+    return settled
+
+
+def unclaim(worker: Worker, sync: str) -> int:
+    """Give back every row that this worker holds unsettled; returns their number."""
+    params = {"sync": sync, "worker": worker.number}
+    return worker.connection.execute(query("unclaim"), params).rowcount
+
+
+def requeue_due(conn: Connection[Any], sync: str) -> int:
+    """Make pending the failed rows whose next attempt is due; returns their number."""
+    return conn.execute(query("requeue_due"), {"sync": sync}).rowcount
+
+
+def requeue_failed(
+    conn: Connection[Any], sync: str, keys: Sequence[str] | None, *, confirm_deletes: bool = False
+) -> list[str]:
+    """Make failed rows pending again at a person's word: all of them, or those of `keys`; returns the keys.
+
+    Deletes held by the guard go on only with `confirm_deletes`.
+    """
+    params = {"sync": sync, "keys": None if keys is None else list(keys), "confirm_deletes": confirm_deletes}
+    with conn.cursor(row_factory=scalar_row) as cur:
+        return [str(key) for key in cur.execute(query("requeue_failed"), params)]
+
+
+def rebase_positions(conn: Connection[Any], sync: str, position: int) -> int:
+    """Lower positions above `position` to it, after the source began to count from an earlier point again."""
+    return conn.execute(query("rebase_positions"), {"sync": sync, "position": position}).rowcount
+
+
+def keys_of_window(conn: Connection[Any], sync: str, partition_key: str) -> list[str]:
+    """Return the keys of all rows whose newest position lies in the window, sorted as text."""
+    with conn.cursor(row_factory=scalar_row) as cur:
+        params = {"sync": sync, "partition_key": partition_key}
+        return [str(key) for key in cur.execute(query("keys_of_window"), params)]
+
+
+def places(conn: Connection[Any], sync: str, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
+    """Return position and window of each known key."""
+    cur = conn.execute(query("keys_with_positions"), {"sync": sync, "keys": list(keys)})
+    return {key: (position, partition_key) for key, position, partition_key in cur}
+
+
+def keys_containing(conn: Connection[Any], sync: str, part: Payload) -> list[str]:
+    """Return the keys of the records whose payload contains `part` (PostgreSQL's jsonb containment)."""
+    with conn.cursor(row_factory=scalar_row) as cur:
+        params = {"sync": sync, "part": to_json(part)}
+        return [str(key) for key in cur.execute(query("keys_containing"), params)]
+
+
+def pending_windows(conn: Connection[Any], sync: str) -> list[str]:
+    """Return the windows that hold rows to be written now: due ones and those of dead workers."""
+    with conn.cursor(row_factory=scalar_row) as cur:
+        params = {"sync": sync, "lock_class": _WORKER_LOCKS}
+        return [str(key) for key in cur.execute(query("pending_windows"), params)]
+
+
+def target_ids(conn: Connection[Any], sync: str) -> dict[str, str]:
+    """Return record key → target id of every record that should be in the target."""
+    return dict(conn.execute(query("linked_rows"), {"sync": sync}).fetchall())
+
+
+def failing_keys(conn: Connection[Any], sync: str) -> list[str]:
+    """Return the keys of all failed rows."""
+    with conn.cursor(row_factory=scalar_row) as cur:
+        return [str(key) for key in cur.execute(query("failing_keys"), {"sync": sync})]
+
+
+def known_targets(conn: Connection[Any], sync: str, target_ids: Sequence[str]) -> set[str]:
+    """Return those of `target_ids` to which some row of the sync is linked already."""
+    with conn.cursor(row_factory=scalar_row) as cur:
+        params = {"sync": sync, "target_ids": list(target_ids)}
+        return {str(target_id) for target_id in cur.execute(query("existing_targets"), params)}
+
+
+@contextmanager
+def adoption_lock(conn: Connection[Any], sync: str, *, wanted: bool) -> Iterator[None]:
+    """Let one worker of a sync at a time look for target records to adopt, so that none is adopted twice."""
+    params = {"lock_class": _ADOPTION_LOCKS, "sync": sync}
+    if wanted:
+        conn.execute(query("lock_adoption"), params)
+    try:
+        yield
+    finally:
+        if wanted and not conn.broken:
+            conn.execute(query("unlock_adoption"), params)
+
+
+def count_known_and_deletes(conn: Connection[Any], sync: str) -> tuple[int, int]:
+    """Return how many rows have a target record, and how many of those wait to be deleted unconfirmed."""
+    row = conn.execute(query("count_known"), {"sync": sync}).fetchone()
+    return (0, 0) if row is None else (row[0], row[1])
+
+
+def failing_rows(
+    conn: Connection[Any], sync: str, *, partition_keys: Sequence[str] | None = None, limit: int = 50
+) -> list[FailingRow]:
+    """Return the rows that have failed longest, of all windows or of `partition_keys`."""
+    params = {
+        "sync": sync,
+        "limit": limit,
+        "partition_keys": None if partition_keys is None else list(partition_keys),
+    }
+    with conn.cursor(row_factory=class_row(FailingRow)) as cur:
+        return cur.execute(query("failing_rows"), params).fetchall()
+
+
+def count_failing(conn: Connection[Any], sync: str, *, partition_keys: Sequence[str] | None = None) -> int:
+    """Return the number of failed rows, of all windows or of `partition_keys`."""
+    params = {"sync": sync, "partition_keys": None if partition_keys is None else list(partition_keys)}
+    row = conn.execute(query("count_failing"), params).fetchone()
+    return 0 if row is None else row[0]
+
+
+def counts_by_status(conn: Connection[Any], sync: str | None = None) -> dict[str, dict[str, int]]:
+    """Return the number of rows by status for each sync that has any."""
+    counts: dict[str, dict[str, int]] = {}
+    with conn.cursor(row_factory=dict_row) as cur:
+        for row in cur.execute(query("counts_by_status"), {"sync": sync}):
+            counts.setdefault(row["sync"], {})[row["status"]] = row["rows"]
+    return counts

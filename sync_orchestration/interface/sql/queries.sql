@@ -1,0 +1,245 @@
+-- Every statement that reads or writes the interface tables, by name. Parameters are psycopg's %(name)s.
+
+-- name: create_staging
+CREATE TEMPORARY TABLE staging (
+    record_key text, entity text, operation text, position bigint, partition_key text,
+    payload jsonb, payload_hash text, external_ids jsonb
+) ON COMMIT DROP
+
+-- name: copy_staging
+COPY staging (record_key, entity, operation, position, partition_key, payload, payload_hash, external_ids) FROM STDIN
+
+-- A newer position wins; an older one is history. At an equal position only a different payload counts, unless the
+-- write is to be repeated (force). A record whose payload is what was already written
+-- only moves on. A row that is being written keeps its claim: the writer sees at settling that the position has
+-- moved on and hands the row back. A delete of a record that never arrived is no news.
+-- name: land_staging
+INSERT INTO sync.interface_row AS r (
+    sync, source_system, record_key, entity, operation, position, partition_key,
+    payload, payload_hash, external_ids, status, run_id)
+SELECT %(sync)s, %(source_system)s, s.record_key, s.entity, s.operation, s.position, s.partition_key,
+       s.payload, s.payload_hash, s.external_ids, 'pending', %(run_id)s
+FROM staging s
+WHERE s.operation <> 'delete' OR EXISTS (
+    SELECT 1 FROM sync.interface_row k
+    WHERE k.sync = %(sync)s AND k.source_system = %(source_system)s AND k.record_key = s.record_key)
+ON CONFLICT (sync, source_system, record_key) DO UPDATE SET
+    entity = excluded.entity,
+    operation = CASE WHEN excluded.operation <> 'create' THEN excluded.operation
+                     WHEN r.target_id IS NULL THEN 'create' ELSE 'update' END,
+    position = excluded.position,
+    partition_key = excluded.partition_key,
+    payload = excluded.payload,
+    payload_hash = excluded.payload_hash,
+    external_ids = excluded.external_ids,
+    received_at = now(),
+    run_id = excluded.run_id,
+    attempts = CASE WHEN r.status = 'failed' THEN r.attempts ELSE 0 END,
+    next_attempt_at = CASE WHEN r.status = 'processed' AND r.operation <> 'delete' AND NOT %(force)s
+                                AND r.payload_hash = excluded.payload_hash THEN r.next_attempt_at END,
+    delete_confirmed = false,
+    status = CASE WHEN r.status = 'processing' THEN 'processing'
+                  WHEN r.status = 'processed' AND r.operation <> 'delete' AND NOT %(force)s
+                       AND r.payload_hash = excluded.payload_hash THEN 'processed'
+                  ELSE 'pending' END
+WHERE excluded.position > r.position
+   OR (excluded.position = r.position
+       AND (%(force)s OR excluded.payload_hash IS DISTINCT FROM r.payload_hash
+            OR (excluded.operation = 'delete') <> (r.operation = 'delete')))
+
+-- name: land_missing_as_deleted
+INSERT INTO staging (record_key, entity, operation, position, partition_key, external_ids)
+SELECT r.record_key, r.entity, 'delete', %(position)s, %(partition_key)s, r.external_ids
+FROM sync.interface_row r
+WHERE r.sync = %(sync)s AND r.source_system = %(source_system)s AND r.operation <> 'delete'
+  AND r.received_at < %(not_seen_since)s AND r.position <= %(position)s
+
+-- A restored source counts from an earlier position again; rows must not outrank what will be read now.
+-- name: rebase_positions
+UPDATE sync.interface_row SET position = %(position)s WHERE sync = %(sync)s AND position > %(position)s
+
+-- name: keys_of_window
+SELECT record_key FROM sync.interface_row
+WHERE sync = %(sync)s AND partition_key = %(partition_key)s ORDER BY record_key
+
+-- name: keys_with_positions
+SELECT record_key, position, partition_key FROM sync.interface_row
+WHERE sync = %(sync)s AND record_key = ANY(%(keys)s)
+
+-- name: keys_containing
+SELECT record_key FROM sync.interface_row
+WHERE sync = %(sync)s AND operation <> 'delete' AND payload @> %(part)s::jsonb
+
+-- name: take_worker_number
+SELECT nextval('sync.worker_number')::integer AS number
+
+-- name: announce_worker
+SELECT pg_advisory_lock(%(lock_class)s, %(number)s)
+
+-- name: release_dead_claims
+UPDATE sync.interface_row r SET status = 'pending', claimed_by = NULL, claimed_position = NULL
+WHERE r.sync = %(sync)s AND r.status = 'processing' AND NOT EXISTS (
+    SELECT 1 FROM pg_locks l
+    WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.classid = %(lock_class)s::oid
+      AND l.objid = r.claimed_by::oid
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+
+-- name: claim
+WITH due AS (
+    SELECT sync, source_system, record_key FROM sync.interface_row
+    WHERE sync = %(sync)s AND status = 'pending'
+      AND (%(partition_keys)s::text[] IS NULL OR partition_key = ANY(%(partition_keys)s::text[]))
+      AND (%(keys)s::text[] IS NULL OR record_key = ANY(%(keys)s::text[]))
+      AND (next_attempt_at IS NULL OR next_attempt_at <= now())
+    ORDER BY position, record_key LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+UPDATE sync.interface_row r
+SET status = 'processing', claimed_by = %(worker)s, claimed_position = r.position, run_id = %(run_id)s
+FROM due
+WHERE r.sync = due.sync AND r.source_system = due.source_system AND r.record_key = due.record_key
+RETURNING r.sync, r.source_system, r.record_key, r.entity, r.operation, r.position, r.payload, r.external_ids,
+          r.attempts, r.target_id, r.delete_confirmed
+
+-- name: create_settling
+CREATE TEMPORARY TABLE settling (
+    source_system text, record_key text, position bigint, status text, error_code text, error_field text,
+    error_message text, next_attempt_at timestamptz, target_id text, counts boolean
+) ON COMMIT DROP
+
+-- name: copy_settling
+COPY settling FROM STDIN
+
+-- name: settle
+UPDATE sync.interface_row r SET
+    status = CASE WHEN r.position = s.position THEN s.status ELSE 'pending' END,
+    claimed_by = NULL,
+    claimed_position = NULL,
+    error_code = s.error_code,
+    error_field = s.error_field,
+    error_message = s.error_message,
+    attempts = r.attempts + CASE WHEN s.counts THEN 1 ELSE 0 END,
+    first_failed_at = CASE WHEN s.status <> 'failed' THEN NULL ELSE coalesce(r.first_failed_at, now()) END,
+    last_attempt_at = CASE WHEN s.counts THEN now() ELSE r.last_attempt_at END,
+    next_attempt_at = s.next_attempt_at,
+    processed_at = CASE WHEN s.status = 'processed' THEN now() ELSE r.processed_at END,
+    target_system = %(target_system)s,
+    target_id = s.target_id
+FROM settling s
+WHERE r.sync = %(sync)s AND r.source_system = s.source_system AND r.record_key = s.record_key
+  AND r.claimed_by = %(worker)s
+
+-- name: unclaim
+UPDATE sync.interface_row SET status = 'pending', claimed_by = NULL, claimed_position = NULL
+WHERE sync = %(sync)s AND claimed_by = %(worker)s
+
+-- name: requeue_due
+UPDATE sync.interface_row SET status = 'pending'
+WHERE sync = %(sync)s AND status = 'failed' AND next_attempt_at <= now()
+
+-- name: requeue_failed
+UPDATE sync.interface_row
+SET status = 'pending', next_attempt_at = NULL,
+    delete_confirmed = delete_confirmed OR (error_code = 'delete_held' AND %(confirm_deletes)s)
+WHERE sync = %(sync)s AND status = 'failed' AND (%(keys)s::text[] IS NULL OR record_key = ANY(%(keys)s::text[]))
+  AND (error_code IS DISTINCT FROM 'delete_held' OR %(confirm_deletes)s)
+RETURNING record_key, operation
+
+-- name: pending_windows
+SELECT DISTINCT partition_key FROM sync.interface_row
+WHERE sync = %(sync)s AND (
+    (status = 'pending' AND (next_attempt_at IS NULL OR next_attempt_at <= now()))
+    OR (status = 'failed' AND next_attempt_at <= now())
+    OR (status = 'processing' AND NOT EXISTS (
+        SELECT 1 FROM pg_locks l
+        WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.classid = %(lock_class)s::oid
+          AND l.objid = claimed_by::oid
+          AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))))
+ORDER BY partition_key
+
+-- name: existing_targets
+SELECT target_id FROM sync.interface_row WHERE sync = %(sync)s AND target_id = ANY(%(target_ids)s)
+
+-- name: lock_adoption
+SELECT pg_advisory_lock(%(lock_class)s, hashtext(%(sync)s))
+
+-- name: unlock_adoption
+SELECT pg_advisory_unlock(%(lock_class)s, hashtext(%(sync)s))
+
+-- name: count_known
+SELECT count(*) FILTER (WHERE target_id IS NOT NULL) AS known,
+       count(*) FILTER (WHERE operation = 'delete' AND status IN ('pending', 'processing')
+                        AND target_id IS NOT NULL AND NOT delete_confirmed) AS deletes
+FROM sync.interface_row WHERE sync = %(sync)s
+
+-- name: counts_by_status
+SELECT sync, status, count(*) AS rows FROM sync.interface_row
+WHERE %(sync)s::text IS NULL OR sync = %(sync)s GROUP BY sync, status
+
+-- name: counts_by_error
+SELECT error_code, error_field, count(*) AS rows, min(error_message) AS example, min(first_failed_at) AS since
+FROM sync.interface_row WHERE sync = %(sync)s AND status = 'failed'
+GROUP BY error_code, error_field ORDER BY rows DESC, error_code
+
+-- name: failing_rows
+SELECT source_system, record_key, operation, status, error_code, error_field, error_message, attempts,
+       first_failed_at, last_attempt_at, next_attempt_at, partition_key
+FROM sync.interface_row
+WHERE sync = %(sync)s AND status = 'failed'
+  AND (%(partition_keys)s::text[] IS NULL OR partition_key = ANY(%(partition_keys)s::text[]))
+ORDER BY first_failed_at, record_key LIMIT %(limit)s
+
+-- name: count_failing
+SELECT count(*) AS rows FROM sync.interface_row
+WHERE sync = %(sync)s AND status = 'failed'
+  AND (%(partition_keys)s::text[] IS NULL OR partition_key = ANY(%(partition_keys)s::text[]))
+
+-- name: linked_rows
+SELECT record_key, target_id FROM sync.interface_row
+WHERE sync = %(sync)s AND target_id IS NOT NULL AND operation <> 'delete'
+
+-- name: failing_keys
+SELECT record_key FROM sync.interface_row WHERE sync = %(sync)s AND status = 'failed' ORDER BY record_key
+
+-- name: insert_attempts
+COPY sync.interface_attempt (sync, source_system, record_key, model, operation, run_id, started_at, duration_ms,
+                             status, response_code, error) FROM STDIN
+
+-- name: attempts
+SELECT record_key, model, operation, status, response_code, duration_ms, started_at, error, run_id
+FROM sync.interface_attempt
+WHERE sync = %(sync)s AND (%(key)s::text IS NULL OR record_key = %(key)s) ORDER BY id DESC LIMIT %(limit)s
+
+-- name: purge_attempts
+DELETE FROM sync.interface_attempt WHERE id IN (
+    SELECT id FROM sync.interface_attempt WHERE started_at < %(before)s ORDER BY id LIMIT %(limit)s)
+
+-- name: purge_deleted_rows
+DELETE FROM sync.interface_row WHERE (sync, source_system, record_key) IN (
+    SELECT sync, source_system, record_key FROM sync.interface_row
+    WHERE operation = 'delete' AND status = 'processed' AND processed_at < %(before)s LIMIT %(limit)s)
+
+-- name: ensure_state
+INSERT INTO sync.sync_state (sync) VALUES (%(sync)s) ON CONFLICT DO NOTHING
+
+-- name: read_state
+SELECT * FROM sync.sync_state WHERE sync = %(sync)s
+
+-- name: lock_state
+SELECT * FROM sync.sync_state WHERE sync = %(sync)s FOR UPDATE
+
+-- name: all_states
+SELECT * FROM sync.sync_state ORDER BY sync
+
+-- name: write_state
+UPDATE sync.sync_state SET
+    last_position = %(last_position)s, count_processed = %(count_processed)s, status = %(status)s,
+    try_count = %(try_count)s, next_try = %(next_try)s, error = %(error)s, config_hash = %(config_hash)s,
+    fingerprint = %(fingerprint)s, baseline_from = %(baseline_from)s, baseline_after = %(baseline_after)s,
+    baseline_seen = %(baseline_seen)s, first_window = %(first_window)s,
+    recent_positions = %(recent_positions)s, updated_at = now()
+WHERE sync = %(sync)s
+
+-- name: database_time
+SELECT clock_timestamp() AS now
+
+-- name: analyze_rows
+ANALYZE sync.interface_row

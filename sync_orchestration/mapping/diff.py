@@ -1,0 +1,36 @@
+"""Has anything changed? Hashes of payloads and differences between a mapped and a current record."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+
+from sync_orchestration.mapping.records import JSON, Value
+
+
+def payload_hash(value: JSON) -> str:
+    """Return the SHA-256 (hex) of a JSON value, the same for any order of its objects' keys.
+
+    Raises TypeError for what is not JSON, ValueError for a value that contains itself.
+    """
+    # ASCII on purpose: half a surrogate pair, which JSON allows, has no UTF-8 form.
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def changed_fields(
+    new: Mapping[str, Value],
+    current: Mapping[str, Value],
+    same: Callable[[str, Value, Value], bool],
+) -> dict[str, tuple[Value, Value]]:
+    """Return the fields of ``new`` that differ from ``current``, each as ``(current, new)``.
+
+    ``same(field, current value, new value)`` is the target's own idea of equality (its numbers, dates and
+    relations have more than one spelling). A field missing in ``current`` counts as empty; a field missing in
+    ``new`` is none of the sync's business. An empty result means that there is nothing to write.
+    """
+    changed = {}
+    for field, wanted in new.items():
+        present = current.get(field, "")
+        if not same(field, present, wanted):
+            changed[field] = (present, wanted)
+    return changed

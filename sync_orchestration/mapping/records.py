@@ -1,0 +1,48 @@
+"""What a mapping takes and gives: JSON in, values and errors out."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TypeAlias
+
+JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A related record of the target, named by a value that the target itself looks up later.
+
+    ``Reference("res.country", "code", "CZ")`` is "the country whose code is CZ".
+    """
+
+    model: str
+    field: str
+    value: str
+
+
+Value: TypeAlias = "JSON | Decimal | Reference"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordError:
+    """One reason why one record is not acceptable.
+
+    ``code`` is for machines (``transform``, ``required``, ``email``, ``max_length``, ``range``, ``format``,
+    ``not_allowed``), ``field`` is the target's field or None for the record as a whole, ``message`` is for
+    people.
+    """
+
+    code: str
+    field: str | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class MappedRecord:
+    """The target's values of one record, and everything that is wrong with it.
+
+    An empty value is always ``""`` (it clears the field), never None. A field whose transform failed is
+    absent from ``values`` and present in ``errors``.
+    """
+
+    values: dict[str, Value]
+    errors: tuple[RecordError, ...]

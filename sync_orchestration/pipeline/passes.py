@@ -1,0 +1,75 @@
+"""A pass and its state: what it waits for after a failure, and when it is tried again."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg import Connection
+
+from sync_orchestration.interface.state import SyncState, change_state, database_time, lock_state
+from sync_orchestration.pipeline.errors import SyncError, UnavailableError
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Should a failed pass be tried again by itself, and when? One delay for each try."""
+
+    delays: tuple[timedelta, ...] = (timedelta(seconds=10), timedelta(minutes=1), timedelta(minutes=10))
+
+    def next_try(self, tries: int, error: SyncError, now: datetime) -> datetime | None:
+        """Return when to try again after `tries` failures, or None when a person or the next trigger must.
+
+        A server's own Retry-After is never shortened.
+        """
+        if not isinstance(error, UnavailableError) or tries >= len(self.delays):
+            return None
+        return now + max(self.delays[tries], timedelta(seconds=error.retry_after or 0))
+
+
+@contextmanager
+def running_pass(
+    conn: Connection[Any], sync: str, policy: RetryPolicy, config_hash: str, *, to_its_end: bool = True
+) -> Iterator[None]:
+    """Keep the sync state true while a pass runs: IN_PROGRESS, then TRIGGER_WAITING, RETRY_WAITING or ERROR.
+
+    With `to_its_end` False the block is only the first step of a pass, so success leaves it IN_PROGRESS.
+    """
+    _change(conn, sync, status="IN_PROGRESS", next_try=None, config_hash=config_hash)
+    try:
+        yield
+    except SyncError as error:
+        _remember_failure(conn, sync, policy, error)
+        raise
+    except Exception as error:
+        _change(conn, sync, status="ERROR", next_try=None, error=f"{type(error).__name__}: {error}"[:2_000])
+        raise
+    if to_its_end:
+        _change(conn, sync, status="TRIGGER_WAITING", try_count=0, next_try=None, error=None)
+
+
+def _remember_failure(conn: Connection[Any], sync: str, policy: RetryPolicy, error: SyncError) -> None:
+    with conn.transaction():
+        state = lock_state(conn, sync)
+        next_try = policy.next_try(state.try_count, error, database_time(conn))
+        change_state(
+            conn,
+            state,
+            status="ERROR" if next_try is None else "RETRY_WAITING",
+            try_count=state.try_count + 1,
+            next_try=next_try,
+            error=str(error),
+        )
+
+
+def _change(conn: Connection[Any], sync: str, **changes: Any) -> SyncState:
+    with conn.transaction():
+        return change_state(conn, lock_state(conn, sync), **changes)
+
+
+def waits_until(state: SyncState, now: datetime) -> datetime | None:
+    """Return the time that a failed pass still waits for, or None when it may run."""
+    if state.status == "RETRY_WAITING" and state.next_try is not None and state.next_try > now:
+        return state.next_try
+    return None

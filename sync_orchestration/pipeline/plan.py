@@ -1,0 +1,128 @@
+"""Map and compare: what writing a batch of claimed rows would do, as a value that can be shown or applied."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sync_orchestration.interface.rows import ClaimedRow
+from sync_orchestration.mapping.compile import Mapping as RecordMapping
+from sync_orchestration.mapping.conditions import Condition
+from sync_orchestration.mapping.diff import changed_fields
+from sync_orchestration.mapping.records import MappedRecord, RecordError, Reference
+from sync_orchestration.pipeline.protocols import CurrentRecord, Target, TargetRecord
+
+Action = Literal["create", "update", "delete", "unchanged", "skip", "fail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """How one sync turns source records into target records.
+
+    `external_id` makes the stable id of a record in the target from its key. `when` is the condition under which
+    a record takes part at all. `archive_field` is the flag whose fall hides a record in the target.
+    """
+
+    mapping: RecordMapping
+    external_id: Callable[[str], str]
+    when: Condition | None = None
+    archive_field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedWrite:
+    """What is to happen to one row. `changes` names each field that differs: (before, after)."""
+
+    row: ClaimedRow
+    action: Action
+    record: TargetRecord | None = None
+    current: CurrentRecord | None = None
+    changes: Mapping[str, tuple[Any, Any]] | None = None
+    errors: tuple[RecordError, ...] = ()
+    reason: str | None = None
+
+
+def plan_writes(
+    rows: Sequence[ClaimedRow],
+    translation: Translation,
+    target: Target,
+    already_linked: Callable[[Sequence[str]], set[str]],
+) -> list[PlannedWrite]:
+    """Decide for each row what its write would be; reads the target, writes nothing.
+
+    `already_linked` tells which target ids belong to other rows of this sync and so cannot be adopted.
+    Raises SyncError when the target cannot be read.
+    """
+    planned = [_skipped_or_deleted(row, translation) for row in rows]
+    done = [plan for plan in planned if plan is not None]
+    open_rows = [row for row, plan in zip(rows, planned, strict=True) if plan is None]
+    records, failed = _target_records(open_rows, translation, target)
+    current = target.current([record for _, record in records])
+    current = _without_foreign_links(current, already_linked)
+    return done + failed + [_compared(row, record, current.get(record.key), target) for row, record in records]
+
+
+def _skipped_or_deleted(row: ClaimedRow, translation: Translation) -> PlannedWrite | None:
+    if row.operation == "delete":
+        record = TargetRecord(row.record_key, translation.external_id(row.record_key), {}, row.target_id)
+        return PlannedWrite(row, "delete", record)
+    if translation.when is not None and not translation.when.holds(row.payload or {}):
+        return PlannedWrite(row, "skip", reason=f"does not meet the condition: {translation.when.text}")
+    return None
+
+
+def _target_records(
+    rows: Sequence[ClaimedRow], translation: Translation, target: Target
+) -> tuple[list[tuple[ClaimedRow, TargetRecord]], list[PlannedWrite]]:
+    """Map the rows and resolve their references; a record's errors are gathered, not raised."""
+    mapped = [(row, translation.mapping.apply(row.payload or {})) for row in rows]
+    references = {v for _, m in mapped for v in m.values.values() if isinstance(v, Reference)}
+    found = target.resolve(sorted(references, key=repr)) if references else {}
+    good: list[tuple[ClaimedRow, TargetRecord]] = []
+    failed: list[PlannedWrite] = []
+    for row, record in mapped:
+        errors = (*record.errors, *_unknown_references(record, found))
+        if errors:
+            failed.append(PlannedWrite(row, "fail", errors=errors))
+            continue
+        values = {f: found[v] if isinstance(v, Reference) else v for f, v in record.values.items()}
+        external_id = translation.external_id(row.record_key)
+        good.append((row, TargetRecord(row.record_key, external_id, values, row.target_id)))
+    return good, failed
+
+
+def _unknown_references(record: MappedRecord, found: Mapping[Reference, Any]) -> list[RecordError]:
+    return [
+        RecordError("unknown_reference", name, f"the target has no {value.model} with {value.field} {value.value!r}")
+        for name, value in record.values.items()
+        if isinstance(value, Reference) and value not in found
+    ]
+
+
+def _without_foreign_links(
+    current: Mapping[str, CurrentRecord | RecordError],
+    already_linked: Callable[[Sequence[str]], set[str]],
+) -> dict[str, CurrentRecord | RecordError]:
+    """Drop adoptions of target records that another source record has, or that an earlier one of the batch takes."""
+    adopted = [c.target_id for c in current.values() if isinstance(c, CurrentRecord) and not c.linked]
+    taken = already_linked(adopted) if adopted else set()
+    kept: dict[str, CurrentRecord | RecordError] = {}
+    for key, found in current.items():
+        if isinstance(found, CurrentRecord) and not found.linked:
+            if found.target_id in taken:
+                continue
+            taken.add(found.target_id)
+        kept[key] = found
+    return kept
+
+
+def _compared(
+    row: ClaimedRow, record: TargetRecord, current: CurrentRecord | RecordError | None, target: Target
+) -> PlannedWrite:
+    if isinstance(current, RecordError):
+        return PlannedWrite(row, "fail", record, errors=(current,))
+    if current is None:
+        return PlannedWrite(row, "create", record)
+    changes = changed_fields(record.values, current.values, target.same)
+    if changes or not current.linked:
+        return PlannedWrite(row, "update", record, current, changes)
+    return PlannedWrite(row, "unchanged", record, current)

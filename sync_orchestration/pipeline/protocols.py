@@ -1,0 +1,135 @@
+"""What a system must offer to take part: as a Source of changes, as a Target of writes, or as a Lookup."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sync_orchestration.interface.rows import Operation, Payload
+from sync_orchestration.mapping.records import RecordError, Reference
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Notice that a record changed at `position`. With a `payload` the record need not be fetched.
+
+    A source that only knows which part of a record went away (a deleted child) gives that part as `part`, a
+    fragment of the payloads that hold it, and an empty key.
+    """
+
+    key: str
+    operation: Operation
+    position: int
+    external_ids: Sequence[str] = ()
+    payload: Payload | None = None
+    part: Payload | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePage:
+    """Changes in ascending position; everything below `next_position` has been listed.
+
+    `newest` is the source's newest position as it told with the page, listed or not.
+    """
+
+    changes: Sequence[Change]
+    next_position: int
+    newest: int
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecord:
+    """A record as it is in the source now."""
+
+    key: str
+    payload: Payload
+    external_ids: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SourceHead:
+    """Where a source stands: its newest position, and which history its positions count."""
+
+    position: int
+    fingerprint: str
+
+
+class Source(Protocol):
+    """A system that says what changed, in the order of its own positions."""
+
+    def head(self) -> SourceHead:
+        """Return where the source stands; raises SyncError when changes are not tracked."""
+
+    def peek(self, start: int) -> ChangePage:
+        """Return the first changes at or after `start`, with one request."""
+
+    def changes(self, start: int) -> Iterator[ChangePage]:
+        """Yield the changes at or after `start`, page by page, until none is left."""
+
+    def fetch(self, keys: Sequence[str]) -> Mapping[str, SourceRecord]:
+        """Return the current records of `keys`, in one request; a key that is gone is left out."""
+
+    def snapshot(self, after: str | None) -> Iterator[Sequence[SourceRecord]]:
+        """Yield all records in pages by ascending key, going on after the key `after`."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetRecord:
+    """What the target shall hold for one source record. References are resolved by then."""
+
+    key: str
+    external_id: str
+    values: Mapping[str, Any]
+    target_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentRecord:
+    """What the target holds now; `linked` is False for a record that was found by its content (adoption)."""
+
+    target_id: str
+    values: Mapping[str, Any]
+    linked: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a target made of one record: an id, or an error that is this record's alone."""
+
+    target_id: str | None = None
+    error: RecordError | None = None
+    transient: bool = False
+    response_code: int | None = None
+    duration_ms: int = 0
+
+
+class Target(Protocol):
+    """A system that records are written to. Every answer is per record, by its key."""
+
+    model: str
+    """What is written: a model, a type, a path; for people and the log."""
+
+    def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Any]:
+        """Return the target's own value for each reference that exists there."""
+
+    def current(self, records: Sequence[TargetRecord]) -> Mapping[str, CurrentRecord | RecordError]:
+        """Return what the target holds for each record that it has, in batches; or why that cannot be told."""
+
+    def same(self, field: str, current: Any, wanted: Any) -> bool:
+        """Tell whether writing `wanted` over `current` would change nothing."""
+
+    def upsert(self, records: Sequence[TargetRecord], current: Mapping[str, CurrentRecord]) -> Mapping[str, Outcome]:
+        """Create or update the records by their external ids; repeating it has no further effect."""
+
+    def delete(self, records: Sequence[TargetRecord]) -> Mapping[str, Outcome]:
+        """Delete or archive the records; one that is not there is a success without a target id."""
+
+
+class Observer(Protocol):
+    """Hears how a pass goes on. It must not raise: progress is not worth a record."""
+
+    def progress(self, step: str, count: int) -> None:
+        """`count` more records have passed `step` (landed, processed, unchanged, failed, skipped)."""
+
+    def warn(self, message: str) -> None:
+        """Something that a person should know but that stops nothing."""

@@ -1,0 +1,54 @@
+"""Windows: half-open spans of positions, which are the partitions of a source's history."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+_DIGITS = 12
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Window:
+    """The positions from `start` up to, not including, `end`."""
+
+    start: int
+    end: int
+
+    @property
+    def key(self) -> str:
+        """The partition key; it sorts as text like the windows do."""
+        return f"{self.start:0{_DIGITS}d}"
+
+    def __contains__(self, position: int) -> bool:
+        return self.start <= position < self.end
+
+
+def window_at(position: int, size: int) -> Window:
+    """Return the window of `size` positions that holds `position`."""
+    start = position - position % size
+    return Window(start, start + size)
+
+
+def window_of_key(key: str, size: int) -> Window:
+    """Return the window with this partition key. Raises ValueError for a key that names no window of `size`."""
+    if len(key) != _DIGITS or not key.isdecimal() or int(key) % size:
+        raise ValueError(f"{key!r} is not the start of a window of {size} positions")
+    return Window(int(key), int(key) + size)
+
+
+def windows_between(first: int, last: int, size: int) -> Iterator[Window]:
+    """Yield the windows from the one that holds `first` to the one that holds `last`."""
+    for start in range(first - first % size, last + 1, size):
+        yield Window(start, start + size)
+
+
+def neighbours(windows: Iterable[Window], limit: int) -> list[list[Window]]:
+    """Group windows into runs of adjoining ones, at most `limit` in a group, in ascending order."""
+    ordered = sorted(set(windows))
+    groups = [ordered[:1]] if ordered else []
+    for before, window in pairwise(ordered):
+        if window.start == before.end and len(groups[-1]) < limit:
+            groups[-1].append(window)
+        else:
+            groups.append([window])
+    return groups

@@ -1,0 +1,202 @@
+"""Write and settle: due rows are claimed, planned, sent to the target in batches, and get their outcome."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+from psycopg import Connection
+
+from sync_orchestration.interface import rows
+from sync_orchestration.interface.attempts import Attempt, log_attempts
+from sync_orchestration.interface.rows import ClaimedRow, Scope, Settlement, Worker
+from sync_orchestration.interface.state import change_state, database_time, lock_state
+from sync_orchestration.mapping.records import RecordError
+from sync_orchestration.pipeline.guard import DeleteGuard, held_message
+from sync_orchestration.pipeline.plan import PlannedWrite, Translation, plan_writes
+from sync_orchestration.pipeline.protocols import CurrentRecord, Observer, Outcome, Target
+
+_RETRY_DELAYS = [timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6)]
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How one sync writes its target. `claim_batch` rows are read and compared at once."""
+
+    sync: str
+    target_system: str
+    translation: Translation
+    guard: DeleteGuard
+    claim_batch: int = 1_000
+
+
+@dataclass(slots=True)
+class WriteCounts:
+    """What became of the rows of a pass. `processed` counts written rows, `unchanged` those that needed no write."""
+
+    processed: int = 0
+    unchanged: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+
+@dataclass(slots=True)
+class Writer:
+    """One pass over due rows, on one database session, for one run."""
+
+    worker: Worker
+    target: Target
+    writing: Writing
+    observer: Observer
+    counts: WriteCounts = field(default_factory=WriteCounts)
+    _archived: int = field(default=0, init=False)
+
+    @property
+    def conn(self) -> Connection[Any]:
+        return self.worker.connection
+
+    def write(self, scope: Scope) -> WriteCounts:
+        """Write every due row of `scope`. Rows of dead workers are taken over first.
+
+        Raises SyncError when the target is at fault; the rows of the broken batch are pending again then.
+        """
+        sync = self.writing.sync
+        rows.release_dead_claims(self.conn, sync)
+        rows.requeue_due(self.conn, sync)
+        known, deletes = rows.count_known_and_deletes(self.conn, sync)
+        try:
+            while batch := rows.claim(self.worker, sync, scope, self.writing.claim_batch):
+                self._write_batch(batch, known, deletes)
+        finally:
+            rows.unclaim(self.worker, sync)
+        return self.counts
+
+    def _write_batch(self, batch: list[ClaimedRow], known: int, deletes: int) -> None:
+        with rows.adoption_lock(self.conn, self.writing.sync, wanted=any(row.target_id is None for row in batch)):
+            planned = plan_writes(batch, self.writing.translation, self.target, self._linked_elsewhere)
+            planned = self._hold_flood(planned, known, deletes)
+            started_at = database_time(self.conn)
+            outcomes = self._apply(planned)
+            self._settle(planned, outcomes, started_at)
+
+    def _linked_elsewhere(self, target_ids: Sequence[str]) -> set[str]:
+        return rows.known_targets(self.conn, self.writing.sync, target_ids)
+
+    def _hold_flood(self, planned: list[PlannedWrite], known: int, deletes: int) -> list[PlannedWrite]:
+        guard = self.writing.guard
+        allowed = guard.allowed(known)
+        kept: list[PlannedWrite] = []
+        for plan in planned:
+            held = plan.action == "delete" and deletes > allowed and plan.row.target_id is not None
+            if self._archives(plan):
+                self._archived += 1
+                held = self._archived > allowed
+            if held and not plan.row.delete_confirmed:
+                message = held_message(max(deletes, self._archived), known, guard)
+                error = RecordError("delete_held", None, message)
+                kept.append(PlannedWrite(plan.row, "fail", plan.record, plan.current, errors=(error,)))
+            else:
+                kept.append(plan)
+        return kept
+
+    def _archives(self, plan: PlannedWrite) -> bool:
+        name = self.writing.translation.archive_field
+        return (
+            plan.action == "update"
+            and name is not None
+            and plan.changes is not None
+            and name in plan.changes
+            and not plan.changes[name][1]
+        )
+
+    def _apply(self, planned: Sequence[PlannedWrite]) -> dict[str, Outcome]:
+        upserts = [p for p in planned if p.action in ("create", "update") and p.record is not None]
+        deletes = [p.record for p in planned if p.action == "delete" and p.record is not None]
+        outcomes: dict[str, Outcome] = {}
+        if upserts:
+            current: dict[str, CurrentRecord] = {p.row.record_key: p.current for p in upserts if p.current is not None}
+            outcomes.update(self.target.upsert([p.record for p in upserts if p.record is not None], current))
+        if deletes:
+            outcomes.update(self.target.delete(deletes))
+        return outcomes
+
+    def _settle(self, planned: Sequence[PlannedWrite], outcomes: dict[str, Outcome], started_at: datetime) -> None:
+        settlements = [self._settlement(plan, outcomes.get(plan.row.record_key), started_at) for plan in planned]
+        attempts = [
+            self._attempt(settlement, outcomes.get(settlement.row.record_key), started_at)
+            for settlement in settlements
+            if settlement.counts
+        ]
+        sync = self.writing.sync
+        with self.conn.transaction():
+            rows.settle(self.worker, sync=sync, target_system=self.writing.target_system, settlements=settlements)
+            log_attempts(self.conn, attempts)
+            state = lock_state(self.conn, sync)
+            change_state(self.conn, state, count_processed=state.count_processed + len(settlements))
+        self._count(settlements)
+
+    def _settlement(self, plan: PlannedWrite, outcome: Outcome | None, now: datetime) -> Settlement:
+        row = plan.row
+        if plan.action == "skip":
+            return Settlement(row, "skipped", row.target_id, error_code="skipped", error_message=plan.reason)
+        if plan.action == "unchanged":
+            target_id = plan.current.target_id if plan.current else row.target_id
+            return Settlement(row, "processed", target_id, counts=False)
+        if plan.action == "fail":
+            return _failure(row, plan.errors, None)
+        if outcome is None:
+            raise RuntimeError(f"the target told no outcome for record {row.record_key}")
+        if outcome.error is None:
+            return Settlement(row, "processed", outcome.target_id)
+        return _failure(row, (outcome.error,), _next_attempt(row, now) if outcome.transient else None)
+
+    def _attempt(self, settlement: Settlement, outcome: Outcome | None, started_at: datetime) -> Attempt:
+        row = settlement.row
+        return Attempt(
+            sync=row.sync,
+            source_system=row.source_system,
+            record_key=row.record_key,
+            model=self.target.model,
+            operation=row.operation,
+            run_id=self.worker.run_id,
+            started_at=started_at,
+            duration_ms=0 if outcome is None else outcome.duration_ms,
+            status={"processed": "success", "skipped": "skipped"}.get(settlement.status, "error"),  # type: ignore[arg-type]
+            response_code=None if outcome is None else outcome.response_code,
+            error=settlement.error_message,
+        )
+
+    def _count(self, settlements: Sequence[Settlement]) -> None:
+        ordered = sorted(settlements, key=_counted_as)
+        for name, group in groupby(ordered, key=_counted_as):
+            number = len(list(group))
+            setattr(self.counts, name, getattr(self.counts, name) + number)
+            self.observer.progress(name, number)
+
+
+def _counted_as(settlement: Settlement) -> str:
+    if settlement.status == "processed" and not settlement.counts:
+        return "unchanged"
+    return settlement.status
+
+
+def _failure(row: ClaimedRow, errors: Sequence[RecordError], next_attempt_at: datetime | None) -> Settlement:
+    """Settle a row as failed with all its errors; code and field are those of the first."""
+    message = "; ".join(error.message for error in errors)
+    return Settlement(
+        row,
+        "failed",
+        row.target_id,
+        error_code=errors[0].code,
+        error_field=", ".join(dict.fromkeys(error.field for error in errors if error.field)) or None,
+        error_message=message,
+        next_attempt_at=next_attempt_at,
+    )
+
+
+def _next_attempt(row: ClaimedRow, now: datetime) -> datetime | None:
+    """Return when to try a passing fault again; after the last delay the row waits for a person."""
+    if row.attempts >= len(_RETRY_DELAYS):
+        return None
+    return now + _RETRY_DELAYS[row.attempts]

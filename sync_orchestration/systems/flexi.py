@@ -1,0 +1,405 @@
+"""ABRA Flexi: the Changes API, lists and batch reads of one company, as a Source.
+
+Sources of what is not obvious: vendor articles at podpora.flexibee.eu (4744362 Changes API, 4719623 URL
+parameters, 5264924 /query) and recorded traffic of public clients.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+from urllib.parse import quote
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import ParseError, fromstring
+
+from sync_orchestration.interface.rows import Operation, Payload
+from sync_orchestration.pipeline.errors import ConfigurationError, SyncError, TrackingOffError, UnavailableError
+from sync_orchestration.pipeline.protocols import Change, ChangePage, SourceHead, SourceRecord
+from sync_orchestration.systems.http import Answer, HttpClient
+
+PAGE = 1_000
+"""The largest page of the feed (article 4744362); more is undocumented."""
+
+_NO_LICENCE = (
+    "Flexi refuses the Changes API (403). Either the licence lacks the REST API for reading and writing, or the user "
+    "may not use it: check Licence and the user's role in Flexi."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FlexiChange:
+    """One row of the feed, in either rendering. `version` is unique in the company and grows, with gaps."""
+
+    evidence: str
+    version: int
+    operation: Operation
+    record_id: str
+    external_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FlexiFeedPage:
+    """One answer of the feed; `next_version` is None when nothing more is listed ("none")."""
+
+    changes: list[FlexiChange]
+    global_version: int
+    next_version: int | None
+
+
+class FlexiClient:
+    """One company of a Flexi server."""
+
+    def __init__(self, http: HttpClient, company: str, feed_format: Literal["json", "xml"] = "json") -> None:
+        self.http = http
+        self.company = company
+        self.feed_format = feed_format
+        self._base = f"/c/{quote(company, safe='')}"
+
+    def tracking_is_on(self) -> bool:
+        """Tell whether the Changes API is on. The flag is the answer's `success`, which is no error here."""
+        answer, body = self._json("GET", f"{self._base}/changes/status.json")
+        self._refuse_errors(answer, body, no_licence=_NO_LICENCE)
+        return str(_winstrom(body, self.http, answer).get("success")).lower() == "true"
+
+    def switch_tracking(self, *, on: bool) -> None:
+        """Turn the Changes API on or off. Turning it on needs a moment in which nobody works in the company."""
+        path = f"{self._base}/changes/{'enable' if on else 'disable'}.json"
+        answer = self.http.send("PUT", path)
+        if answer.status == 200:
+            return
+        text = self.http.quote(answer.body)
+        if "lock on relation" in text or "LOCK TABLE" in text:
+            raise ConfigurationError(
+                "Flexi could not lock its tables, since somebody is logged in. Have everybody leave the company "
+                f"{self.company}, then switch tracking on again."
+            )
+        self._refuse_errors(answer, _parsed(answer), no_licence=_NO_LICENCE)
+        raise ConfigurationError(f"Flexi did not switch the Changes API (status {answer.status}): {text}")
+
+    def fingerprint(self) -> str:
+        """Return what tells this company from another one of the same name: its id and time of creation."""
+        answer, body = self._json("GET", f"{self._base}.json")
+        self._refuse_errors(answer, body)
+        companies = body.get("companies") if isinstance(body, dict) else None
+        company = companies.get("company") if isinstance(companies, dict) else None
+        if isinstance(company, list):
+            company = next((c for c in company if c.get("dbNazev") == self.company), None)
+        if not isinstance(company, dict):
+            raise UnavailableError(self.http.not_json(answer).replace("JSON:", "the company's description:"))
+        return f"{company.get('id', '')} {company.get('createDt', '')}"
+
+    def global_version(self, evidence: str) -> int:
+        """Return the company's newest version, as a list of `evidence` tells it."""
+        params = {"limit": "1", "detail": "id", "add-global-version": "true"}
+        answer, body = self._json("GET", f"{self._base}/{evidence}.json", params=params)
+        self._refuse_errors(answer, body, evidence=evidence)
+        version = _winstrom(body, self.http, answer).get("@globalVersion")
+        if version is None or not str(version).isdecimal():
+            raise TrackingOffError(_off_message(self.company))
+        return int(version)
+
+    def feed(self, start: int, evidences: Sequence[str], limit: int = PAGE) -> FlexiFeedPage:
+        """Read one page of changes from version `start` on, inclusive."""
+        params = [("start", str(start)), ("limit", str(limit)), *(("evidence", e) for e in evidences)]
+        path = f"{self._base}/changes.{self.feed_format}"
+        if self.feed_format == "xml":
+            answer = self.http.send("GET", path, params=params)
+            if answer.status != 200:
+                self._refuse_errors(answer, _parsed(answer), no_licence=_NO_LICENCE)
+            return _page_from_xml(answer, self.http)
+        answer, body = self._json("GET", path, params=params)
+        self._refuse_errors(answer, body, no_licence=_NO_LICENCE)
+        return _page_from_json(_winstrom(body, self.http, answer), answer, self.http)
+
+    def records(
+        self, evidence: str, ids: Sequence[str], detail: str, relations: Sequence[str] = ()
+    ) -> list[dict[str, Any]]:
+        """Read many records by numeric id in one request; ids that do not exist are left out by Flexi."""
+        params = {"detail": detail, "limit": "0", "filtrovat-platnost": "false"}
+        if relations:
+            params["relations"] = ",".join(relations)
+        answer, body = self._json(
+            "POST",
+            f"{self._base}/{evidence}/get.json",
+            params=params,
+            json_body={"winstrom": {"id": [int(i) for i in ids]}},
+        )
+        self._refuse_errors(answer, body, evidence=evidence)
+        return _rows(_winstrom(body, self.http, answer), evidence, answer, self.http)
+
+    def list_after(
+        self, evidence: str, after: int | None, limit: int, detail: str, relations: Sequence[str] = ()
+    ) -> list[dict[str, Any]]:
+        """Read the next `limit` records by ascending id, those outside their validity included."""
+        where = "" if after is None else "/" + quote(f"(id gt {after})", safe="()")
+        params = {"order": "id", "limit": str(limit), "detail": detail, "filtrovat-platnost": "false"}
+        if relations:
+            params["relations"] = ",".join(relations)
+        answer, body = self._json("GET", f"{self._base}/{evidence}{where}.json", params=params)
+        self._refuse_errors(answer, body, evidence=evidence)
+        found = _rows(_winstrom(body, self.http, answer), evidence, answer, self.http)
+        if after is not None and found and int(found[0]["id"]) <= after:
+            raise UnavailableError(
+                f"Flexi did not go on after record {after} of {evidence}: its list begins at {found[0]['id']} again."
+            )
+        return found
+
+    def check(self) -> str:
+        """Try the connection with harmless calls; returns a sentence for people. Raises SyncError."""
+        if not self.tracking_is_on():
+            raise TrackingOffError(_off_message(self.company))
+        return f"company {self.company}, Changes API on"
+
+    def _json(self, method: str, path: str, **request: Any) -> tuple[Answer, Any]:
+        return self.http.send_json(method, path, **request)
+
+    def _refuse_errors(
+        self, answer: Answer, body: Any, *, evidence: str | None = None, no_licence: str | None = None
+    ) -> None:
+        """Raise the SyncError that an error answer stands for; statuses as in article 4719646."""
+        if answer.status in (200, 201):
+            return
+        said = _message(body) or self.http.quote(answer.body)
+        at = self.http.settings.base_url
+        if answer.status == 401:
+            raise ConfigurationError(
+                f"Flexi at {at} refuses the user or password (401): check FLEXI_USER, FLEXI_PASSWORD."
+            )
+        if answer.status == 402:
+            raise ConfigurationError("The Flexi licence does not include the REST API (402).")
+        if answer.status == 403:
+            raise ConfigurationError(
+                no_licence or f"The Flexi user has no right to read {evidence or 'this'} (403): {said}"
+            )
+        if answer.status == 404:
+            what = f"the evidence {evidence} in it" if evidence else "the Changes API in it"
+            raise ConfigurationError(
+                f"Flexi at {at} has no company {self.company!r}, or the user may not see {what} (404). "
+                "Check FLEXI_COMPANY (the name in the URL, e.g. demo) and the user's rights."
+            )
+        if answer.status in (409, 500):
+            raise UnavailableError(f"Flexi could not answer {answer.what} now (status {answer.status}): {said}")
+        raise ConfigurationError(f"Flexi refused {answer.what} with status {answer.status}: {said}")
+
+
+@dataclass(frozen=True, slots=True)
+class FlexiSource:
+    """The records of one evidence of a company, and the child evidences whose changes are theirs too.
+
+    `children` maps a child evidence to the relation under which the parent's record carries it, e.g. kontakt to
+    kontakty. `fields` are those to read (empty: all of them). The key of a record is its numeric id, which is
+    never used again; codes change.
+    """
+
+    client: FlexiClient
+    evidence: str
+    fields: tuple[str, ...] = ()
+    children: Mapping[str, str] = field(default_factory=dict)
+    page: int = 500
+
+    def head(self) -> SourceHead:
+        """Return the newest version; raises TrackingOffError while the Changes API is off."""
+        if not self.client.tracking_is_on():
+            raise TrackingOffError(_off_message(self.client.company))
+        return SourceHead(self.client.global_version(self.evidence), self.client.fingerprint())
+
+    def peek(self, start: int) -> ChangePage:
+        """Return the first page of changes as notices only: children are not traced to their parents."""
+        return self._notices(self.client.feed(start, self._evidences), start)
+
+    def changes(self, start: int) -> Iterator[ChangePage]:
+        """Yield the pages of the feed until it says that there is no more; an empty or short page is not the end."""
+        while True:
+            feed_page = self.client.feed(start, self._evidences)
+            page = self._notices(feed_page, start)
+            yield replace(page, changes=self._with_parents(page.changes))
+            if not page.more:
+                return
+            start = page.next_position
+
+    def fetch(self, keys: Sequence[str]) -> Mapping[str, SourceRecord]:
+        """Return the current records; one request for all keys."""
+        rows = self.client.records(self.evidence, keys, self._detail, self._relations)
+        return {record.key: record for record in map(_source_record, rows)}
+
+    def snapshot(self, after: str | None) -> Iterator[Sequence[SourceRecord]]:
+        """Yield all records by ascending id, keyed by the last one: offsets slip when rows are deleted meanwhile."""
+        last = None if after is None else int(after)
+        while True:
+            rows = self.client.list_after(self.evidence, last, self.page, self._detail, self._relations)
+            if not rows:
+                return
+            yield [_source_record(row) for row in rows]
+            last = int(rows[-1]["id"])
+
+    @property
+    def _evidences(self) -> list[str]:
+        return [self.evidence, *self.children]
+
+    @property
+    def _relations(self) -> list[str]:
+        return list(self.children.values())
+
+    @property
+    def _detail(self) -> str:
+        if not self.fields:
+            return "full"
+        return "custom:" + ",".join(dict.fromkeys(("id", "kod", *self.fields)))
+
+    def _notices(self, page: FlexiFeedPage, start: int) -> ChangePage:
+        """Turn a feed page into notices; a child's is marked by its evidence in `part` until it is traced."""
+        changes = [
+            Change(c.record_id, c.operation, c.version, c.external_ids)
+            if c.evidence == self.evidence
+            else Change("", c.operation, c.version, part={self.children[c.evidence]: [{"id": c.record_id}]})
+            for c in page.changes
+            if c.evidence == self.evidence or c.evidence in self.children
+        ]
+        last = max((c.version for c in page.changes), default=start - 1)
+        if page.next_version is None:
+            return ChangePage(changes, max(start, last + 1), page.global_version, more=False)
+        if page.next_version <= max(start, last):
+            raise UnavailableError(
+                f"Flexi's change feed does not move on: after version {last} it says to continue at {page.next_version}."
+            )
+        return ChangePage(changes, page.next_version, page.global_version, more=True)
+
+    def _with_parents(self, changes: Sequence[Change]) -> list[Change]:
+        """Turn changes of children into changes of their parents.
+
+        A parent is asked of the children that still exist; a deleted one is looked for in what was landed.
+        """
+        parents = self._parents_of([change for change in changes if change.part is not None])
+        traced: list[Change] = []
+        for change in changes:
+            if change.part is None:
+                traced.append(change)
+                continue
+            traced.append(change)
+            relation, (member, *_) = next(iter(change.part.items()))
+            parent = parents.get((relation, member["id"]))
+            if parent is not None:
+                traced.append(Change(parent, "update", change.position))
+        return traced
+
+    def _parents_of(self, changes: Sequence[Change]) -> dict[tuple[str, str], str]:
+        parents: dict[tuple[str, str], str] = {}
+        for evidence, relation in self.children.items():
+            ids = sorted({c.part[relation][0]["id"] for c in changes if c.part and relation in c.part}, key=int)
+            if not ids:
+                continue
+            for row in self.client.records(evidence, ids, "custom:id,firma"):
+                parent = str(row.get("firma@ref", "")).rpartition("/")[2].partition(".")[0]
+                if parent.isdecimal():
+                    parents[relation, str(row["id"])] = parent
+        return parents
+
+
+def _off_message(company: str) -> str:
+    return (
+        f"The Changes API of the Flexi company {company} is switched off, so changes are not recorded. Switch it on "
+        "(job flexi_changes_control, or /c/…/changes/control in Flexi), then run a full reconciliation."
+    )
+
+
+def _source_record(row: Payload) -> SourceRecord:
+    return SourceRecord(str(row["id"]), row, tuple(row.get("external-ids", ())))
+
+
+def _parsed(answer: Answer) -> Any:
+    try:
+        return json.loads(answer.body)
+    except ValueError:
+        return None
+
+
+def _message(body: Any) -> str | None:
+    winstrom = body.get("winstrom") if isinstance(body, dict) else None
+    if not isinstance(winstrom, dict):
+        return None
+    if winstrom.get("message"):
+        return str(winstrom["message"])
+    for result in winstrom.get("results") or []:
+        for error in result.get("errors") or []:
+            return str(error.get("message"))
+    return None
+
+
+def _winstrom(body: Any, http: HttpClient, answer: Answer) -> dict[str, Any]:
+    winstrom = body.get("winstrom") if isinstance(body, dict) else None
+    if not isinstance(winstrom, dict):
+        raise UnavailableError(f"Flexi answered {answer.what} with unexpected JSON: “{http.quote(answer.body)}”")
+    return winstrom
+
+
+def _rows(winstrom: dict[str, Any], evidence: str, answer: Answer, http: HttpClient) -> list[dict[str, Any]]:
+    """Return the list of records. A missing list is an error, for taken as empty it would read as mass deletion."""
+    rows = winstrom.get(evidence)
+    if not isinstance(rows, list):
+        raise UnavailableError(
+            f"Flexi answered {answer.what} without a list of {evidence}: “{http.quote(answer.body)}”"
+        )
+    return rows
+
+
+def _page_from_json(winstrom: dict[str, Any], answer: Answer, http: HttpClient) -> FlexiFeedPage:
+    try:
+        changes = [
+            FlexiChange(
+                evidence=row["@evidence"],
+                version=int(row["@in-version"]),
+                operation=_operation(row["@operation"]),
+                record_id=str(row["id"]),
+                external_ids=tuple(row.get("external-ids") or ()),
+            )
+            for row in winstrom["changes"]
+        ]
+        return FlexiFeedPage(changes, int(winstrom["@globalVersion"]), _next(winstrom["next"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise _not_a_feed(answer, http, error) from error
+
+
+def _page_from_xml(answer: Answer, http: HttpClient) -> FlexiFeedPage:
+    """Read the XML rendering: the evidence is the element's name, every id an <id>, the first one numeric.
+
+    Entities and DTDs are refused, for the body comes from outside.
+    """
+    try:
+        root = fromstring(answer.body, forbid_dtd=True)
+        changes = []
+        for element in root:
+            if element.tag == "next":
+                continue
+            ids = [(child.text or "") for child in element.findall("id")]
+            changes.append(
+                FlexiChange(
+                    evidence=element.tag,
+                    version=int(element.attrib["in-version"]),
+                    operation=_operation(element.attrib["operation"]),
+                    record_id=ids[0],
+                    external_ids=tuple(ids[1:]),
+                )
+            )
+        return FlexiFeedPage(changes, int(root.attrib["globalVersion"]), _next(root.findtext("next")))
+    except (ParseError, DefusedXmlException, KeyError, IndexError, ValueError) as error:
+        raise _not_a_feed(answer, http, error) from error
+
+
+def _operation(value: str) -> Operation:
+    if value not in ("create", "update", "delete"):
+        raise ValueError(f"unknown operation {value!r}")
+    return value  # type: ignore[return-value]
+
+
+def _next(value: str | None) -> int | None:
+    if value is None:
+        raise ValueError("the answer has no `next`, so it may be cut off")
+    return None if value == "none" else int(value)
+
+
+def _not_a_feed(answer: Answer, http: HttpClient, error: Exception) -> SyncError:
+    return UnavailableError(
+        f"Flexi answered {answer.what} with something that is not a change feed ({type(error).__name__}: {error}): "
+        f"“{http.quote(answer.body)}”"
+    )

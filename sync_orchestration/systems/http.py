@@ -1,0 +1,303 @@
+"""The one place that sends a request: retries, limits, what a failed answer means, and that no secret gets out."""
+
+import json
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import HTTPBasicAuth
+from requests.utils import get_environ_proxies
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from sync_orchestration.mapping.scrub import mask
+from sync_orchestration.pipeline.errors import ConfigurationError, UnavailableError
+
+_PASSING_STATUSES = {429, 502, 503, 504}
+_QUOTE = 200
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """How to talk to one system.
+
+    `timeout` is in seconds, for connecting and for each silence while reading. `secrets` are the values that must
+    never appear in a message. `longest_wait` bounds how long a request waits for a server that asks for patience
+    (429 with Retry-After); a longer wait ends the pass instead. `max_body` is in bytes.
+    """
+
+    name: str
+    base_url: str
+    auth: tuple[str, str] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    timeout: float = 60.0
+    verify_tls: bool = True
+    tries: int = 4
+    first_delay: float = 0.5
+    longest_wait: float = 30.0
+    max_body: int = 256 * 1024 * 1024
+    secrets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer that arrived whole. Statuses other than passing faults are the caller's to judge."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    what: str
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
+class _PassingFaultError(Exception):
+    """A fault that the same request may not meet again."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class HttpClient:
+    """Sends requests to one system; safe to share between threads (one session a thread).
+
+    Raises UnavailableError when the system cannot be reached or keeps failing, ConfigurationError when the
+    address, the certificate or a redirect shows that it is not the system that was meant.
+    """
+
+    def __init__(self, settings: HttpSettings, on_request: Callable[[], None] | None = None) -> None:
+        self.settings = settings
+        self.requests_sent = 0
+        self._on_request = on_request
+        self._count_lock = threading.Lock()
+        self._local = threading.local()
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: list[tuple[str, str]] | Mapping[str, str] | None = None,
+        json_body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        repeatable: bool = True,
+    ) -> Answer:
+        """Send one request and return its answer.
+
+        With `repeatable` False a request that may have arrived is not sent again, for its effect could double.
+        """
+        data = None if json_body is None else json.dumps(json_body, ensure_ascii=False).encode("utf-8", "replace")
+        sent_headers = dict(headers or {})
+        if data is not None:
+            sent_headers.setdefault("Content-Type", "application/json")
+        elif method in ("POST", "PUT"):
+            sent_headers.setdefault("Content-Length", "0")
+        return self._with_retries(
+            lambda: self._attempt(method, path, params, data, sent_headers, repeatable=repeatable)
+        )
+
+    def send_json(self, method: str, path: str, **request: Any) -> tuple[Answer, Any]:
+        """Send one request and return its answer with the parsed JSON.
+
+        An answer that is not JSON is asked for again, then raises UnavailableError which quotes its beginning.
+        Arguments as for `send`.
+        """
+
+        def attempt() -> tuple[Answer, Any]:
+            answer = self.send(method, path, **request)
+            try:
+                return answer, json.loads(answer.body)
+            except ValueError as error:
+                raise _PassingFaultError(self.not_json(answer)) from error
+
+        if not request.get("repeatable", True):
+            return self._once(attempt)
+        return self._with_retries(attempt)
+
+    def not_json(self, answer: Answer) -> str:
+        """Describe an answer that should have been JSON."""
+        kind = "an HTML page" if answer.content_type == "text/html" else "a body that is not JSON or is cut off"
+        return (
+            f"{self.settings.name} answered {answer.what} with {kind} (status {answer.status}) instead of JSON: "
+            f"“{self.quote(answer.body)}”"
+        )
+
+    def quote(self, body: bytes) -> str:
+        """Return the first characters of a body for a message, on one line and without secrets."""
+        return self.masked(" ".join(body[: _QUOTE * 4].decode("utf-8", "replace").split())[:_QUOTE])
+
+    def masked(self, text: str) -> str:
+        """Return `text` without any secret of this connection."""
+        return mask(text, self.settings.secrets)
+
+    def _once(self, attempt: Callable[[], T]) -> T:
+        try:
+            return attempt()
+        except _PassingFaultError as fault:
+            raise UnavailableError(str(fault), fault.retry_after) from None
+
+    def _with_retries(self, attempt: Callable[[], T]) -> T:
+        settings = self.settings
+        growing = wait_random_exponential(multiplier=settings.first_delay, max=20)
+
+        def wait(state: RetryCallState) -> float:
+            fault = state.outcome.exception() if state.outcome else None
+            asked = fault.retry_after if isinstance(fault, _PassingFaultError) else None
+            return max(growing(state), asked or 0.0)
+
+        def worth_another_try(error: BaseException) -> bool:
+            return isinstance(error, _PassingFaultError) and (error.retry_after or 0) <= settings.longest_wait
+
+        retrying = Retrying(
+            stop=stop_after_attempt(settings.tries),
+            wait=wait,
+            retry=retry_if_exception(worth_another_try),
+            reraise=True,
+        )
+        return self._once(lambda: retrying(attempt))
+
+    def _attempt(
+        self,
+        method: str,
+        path: str,
+        params: Any,
+        data: bytes | None,
+        headers: Mapping[str, str],
+        *,
+        repeatable: bool,
+    ) -> Answer:
+        what = f"{method} {path}"
+        with self._count_lock:
+            self.requests_sent += 1
+        if self._on_request is not None:
+            self._on_request()
+        try:
+            answer = self._exchange(method, path, params, data, headers, what)
+        except requests.exceptions.SSLError as error:
+            raise ConfigurationError(
+                f"The TLS certificate of {self.settings.name} ({self.settings.base_url}) is not trusted: "
+                f"{self.masked(_root_cause(error))}. Install its CA, or set verify_tls: false by name."
+            ) from None
+        except requests.exceptions.ConnectTimeout:
+            raise _PassingFaultError(self._unreachable("no connection within the time limit")) from None
+        except (requests.exceptions.RequestException, OSError) as error:
+            fault = self._unreachable(_root_cause(error))
+            if repeatable or _never_arrived(error):
+                raise _PassingFaultError(fault) from None
+            raise UnavailableError(fault) from None
+        return self._judged(answer, repeatable=repeatable)
+
+    def _exchange(
+        self, method: str, path: str, params: Any, data: bytes | None, headers: Mapping[str, str], what: str
+    ) -> Answer:
+        url = self.settings.base_url.rstrip("/") + path
+        with self._session().request(
+            method,
+            url,
+            params=params,
+            data=data,
+            headers=headers,
+            timeout=self.settings.timeout,
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            body = self._bounded_body(response, what)
+            return Answer(response.status_code, response.headers, body, what)
+
+    def _bounded_body(self, response: requests.Response, what: str) -> bytes:
+        pieces, size = [], 0
+        for piece in response.iter_content(1 << 16):
+            size += len(piece)
+            if size > self.settings.max_body:
+                raise ConfigurationError(
+                    f"{self.settings.name} answered {what} with more than {self.settings.max_body >> 20} MiB; "
+                    "the answer was not read to its end. Make the batches of this sync smaller."
+                )
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    def _judged(self, answer: Answer, *, repeatable: bool) -> Answer:
+        name = self.settings.name
+        # A 500 with JSON is a refusal that its reader understands (Odoo's JSON-2); with HTML the server broke.
+        broken = answer.status == 500 and not answer.content_type.endswith("json")
+        if answer.status in _PASSING_STATUSES or broken:
+            wait = _retry_after(answer.headers)
+            reason = {429: "asked for patience", 500: "failed"}.get(answer.status, "is not available")
+            waiting = "" if wait is None else f"; it asks to wait {wait:.0f} s"
+            message = f"{name} {reason}: {answer.what} was answered with status {answer.status}{waiting}."
+            if repeatable or answer.status in (429, 503):
+                raise _PassingFaultError(message, wait)
+            raise UnavailableError(message, wait)
+        if answer.status in (301, 302, 303, 307, 308):
+            where = self.masked(answer.headers.get("Location", "nowhere"))
+            raise ConfigurationError(
+                f"{name} answered {answer.what} with a redirect to {where}. Is the URL right "
+                f"({self.settings.base_url}), and does the user exist?"
+            )
+        return answer
+
+    def _unreachable(self, why: str) -> str:
+        return self.masked(f"{self.settings.name} cannot be reached at {self.settings.base_url}: {why}.")
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = requests.Session()
+            # Reading proxies and ~/.netrc anew at each request costs as much as the request; once is enough.
+            session.proxies = dict(get_environ_proxies(self.settings.base_url))
+            session.trust_env = False
+            session.verify = self.settings.verify_tls and _ca_bundle()
+            session.auth = self._basic_auth()
+            session.headers.update(self.settings.headers)
+            session.mount("http://", HTTPAdapter(max_retries=0))
+            session.mount("https://", HTTPAdapter(max_retries=0))
+            self._local.session = session
+        return session
+
+    def _basic_auth(self) -> HTTPBasicAuth | None:
+        if self.settings.auth is None:
+            return None
+        user, password = self.settings.auth
+        # As bytes, for requests would encode text as Latin-1 and fail on a password beyond it.
+        return HTTPBasicAuth(user.encode("utf-8"), password.encode("utf-8"))
+
+
+def _ca_bundle() -> bool | str:
+    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE") or True
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Read Retry-After, which is a number of seconds or an HTTP date (RFC 9110, 10.2.3)."""
+    value = headers.get("Retry-After", "").strip()
+    if not value:
+        return None
+    try:
+        return max(float(value), 0.0)
+    except ValueError:
+        pass
+    try:
+        return max((parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds(), 0.0)
+    except (ValueError, TypeError):
+        return None
+
+
+def _never_arrived(error: BaseException) -> bool:
+    """Tell whether the connection was not even made, so that the server cannot have acted."""
+    return "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error)
+
+
+def _root_cause(error: BaseException) -> str:
+    """Return the innermost reason of a chain of library errors, which is the one that a person understands."""
+    reason = getattr(error.args[0] if error.args else None, "reason", None) or error
+    text = str(reason).rpartition(">: ")[2] or str(reason)
+    return text.removeprefix("('").split("', ")[0].rstrip(".")

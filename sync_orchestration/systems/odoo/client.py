@@ -1,0 +1,191 @@
+"""Calls methods of Odoo's models: by JSON-RPC up to 18, by JSON-2 from 19 on, with the same arguments."""
+
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+from sync_orchestration.pipeline.errors import ConfigurationError, UnavailableError
+from sync_orchestration.systems.http import Answer, HttpClient
+from sync_orchestration.systems.odoo.errors import OdooError, error_from_body
+
+Dialect = Literal["auto", "json-rpc", "json-2"]
+
+
+class _Caller(Protocol):
+    def call(
+        self, model: str, method: str, ids: Sequence[int] | None, arguments: Mapping[str, Any], *, repeatable: bool
+    ) -> Any: ...
+
+
+class OdooClient:
+    """One database of an Odoo server, as one user. `secret` is a password or an API key.
+
+    The dialect is found out with the first call, unless it is named: a server that answers ``/web/version`` speaks
+    JSON-2 (19.0 and later, measured).
+    """
+
+    def __init__(self, http: HttpClient, database: str, user: str, secret: str, dialect: Dialect = "auto") -> None:
+        self.http = http
+        self.database = database
+        self.user = user
+        self._secret = secret
+        self._dialect = dialect
+        self._caller: _Caller | None = None
+        self._lock = threading.Lock()
+        self._fields: dict[str, dict[str, dict[str, Any]]] = {}
+
+    def call(
+        self,
+        model: str,
+        method: str,
+        ids: Sequence[int] | None = None,
+        *,
+        repeatable: bool = True,
+        **arguments: Any,
+    ) -> Any:
+        """Call a method with named arguments; `ids` are the records that it is called on, None for a model method.
+
+        `repeatable` False is for calls whose effect would double if a lost answer made them be sent again.
+        Raises OdooError when Odoo refuses the call, other SyncErrors when it cannot be reached or used.
+        """
+        try:
+            return self._connected().call(model, method, ids, arguments, repeatable=repeatable)
+        except OdooError as error:
+            self._refuse_broken_access(error)
+            if error.is_passing:
+                raise UnavailableError(f"Odoo's database could not serve {model}.{method}: {error.message}") from None
+            raise
+
+    def fields(self, model: str) -> dict[str, dict[str, Any]]:
+        """Return name → {type, relation, string} of the model's fields in this Odoo; asked once."""
+        if model not in self._fields:
+            attributes = ["type", "relation", "string", "readonly"]
+            self._fields[model] = self.call(model, "fields_get", attributes=attributes)
+        return self._fields[model]
+
+    def check(self, models: Sequence[str]) -> str:
+        """Try the connection and the rights on `models` with harmless calls; returns a sentence. Raises SyncError."""
+        for model in models:
+            for operation in ("read", "create", "write"):
+                if not self.call(model, "check_access_rights", operation=operation, raise_exception=False):
+                    raise ConfigurationError(
+                        f"The Odoo user {self.user} may not {operation} {model}. Give it the right "
+                        "(for contacts: Contact Creation)."
+                    )
+        return f"database {self.database}, {type(self._connected()).__name__.strip('_')}"
+
+    def _connected(self) -> _Caller:
+        with self._lock:
+            if self._caller is None:
+                self._caller = self._connect()
+            return self._caller
+
+    def _connect(self) -> _Caller:
+        if self._dialect == "json-2" or (self._dialect == "auto" and self._answers_web_version()):
+            modern = _Json2(self.http, self.database, self._secret)
+            if self._dialect == "json-2" or modern.accepts_secret():
+                return modern
+        # Also for 19 with a password: JSON-2 takes API keys only, JSON-RPC takes both.
+        return _JsonRpc(self.http, self.database, self.user, self._secret)
+
+    def _answers_web_version(self) -> bool:
+        return self.http.send("GET", "/web/version").status == 200
+
+    def _refuse_broken_access(self, error: OdooError) -> None:
+        """Raise ConfigurationError for what no record can be blamed for."""
+        if error.is_about_login:
+            raise ConfigurationError(
+                f"Odoo refuses the user {self.user} or its password or API key: check ODOO_USER and ODOO_API_KEY. "
+                "(Interactive API keys of Odoo 19 end after three months at the latest.)"
+            ) from None
+        if "does not exist" in error.message and error.name.endswith("OperationalError"):
+            raise ConfigurationError(f"Odoo has no database {self.database!r}: check ODOO_DATABASE.") from None
+
+
+class _JsonRpc:
+    """The dialect of Odoo 18 and before (deprecated, but still there, in 19). Every refusal has HTTP status 200."""
+
+    def __init__(self, http: HttpClient, database: str, user: str, secret: str) -> None:
+        self._http = http
+        self._database = database
+        self._secret = secret
+        # Measured: authenticate costs 0.7 s of CPU in Odoo, so it is asked once and the uid kept.
+        uid = self._request("common", "authenticate", [database, user, secret, {}], "authenticate", repeatable=True)
+        if not uid:
+            raise ConfigurationError(
+                f"Odoo refuses the user {user} or its password or API key: check ODOO_USER and ODOO_API_KEY."
+            )
+        self._uid = uid
+
+    def call(
+        self, model: str, method: str, ids: Sequence[int] | None, arguments: Mapping[str, Any], *, repeatable: bool
+    ) -> Any:
+        positional = [] if ids is None else [list(ids)]
+        parameters = [self._database, self._uid, self._secret, model, method, positional, dict(arguments)]
+        return self._request("object", "execute_kw", parameters, f"{model}.{method}", repeatable=repeatable)
+
+    def _request(self, service: str, method: str, args: list[Any], call: str, *, repeatable: bool) -> Any:
+        body = {
+            "jsonrpc": "2.0",
+            "method": "call",
+            "id": 1,
+            "params": {"service": service, "method": method, "args": args},
+        }
+        answer, reply = self._http.send_json("POST", "/jsonrpc", json_body=body, repeatable=repeatable)
+        if answer.status == 404:
+            raise ConfigurationError(
+                f"There is no Odoo at {self._http.settings.base_url}, or its RPC is switched off (404): check ODOO_URL."
+            )
+        if answer.status != 200 or not isinstance(reply, dict):
+            raise UnavailableError(f"Odoo answered {call} with status {answer.status}: {self._http.quote(answer.body)}")
+        error = reply.get("error")
+        if error:
+            data = error.get("data") if isinstance(error, dict) else None
+            raise error_from_body(data or {"message": str(error)}, call)
+        # A method that returns None answers with neither result nor error (measured).
+        return reply.get("result")
+
+
+class _Json2:
+    """The dialect of Odoo 19 and later: one URL a method, a bearer key, real HTTP statuses."""
+
+    def __init__(self, http: HttpClient, database: str, key: str) -> None:
+        self._http = http
+        self._headers = {"Authorization": f"Bearer {key}", "X-Odoo-Database": database}
+
+    def accepts_secret(self) -> bool:
+        """Tell whether the secret is an API key of this database."""
+        try:
+            self.call("res.users", "context_get", None, {}, repeatable=True)
+        except OdooError as error:
+            return not error.is_about_login
+        return True
+
+    def call(
+        self, model: str, method: str, ids: Sequence[int] | None, arguments: Mapping[str, Any], *, repeatable: bool
+    ) -> Any:
+        body = dict(arguments) if ids is None else {"ids": list(ids), **arguments}
+        call = f"{model}.{method}"
+        answer = self._http.send(
+            "POST", f"/json/2/{model}/{method}", json_body=body, headers=self._headers, repeatable=repeatable
+        )
+        reply = self._parsed(answer, call)
+        if answer.status == 200:
+            return reply
+        if not isinstance(reply, dict):
+            raise UnavailableError(f"Odoo answered {call} with status {answer.status}: {self._http.quote(answer.body)}")
+        raise error_from_body(reply, call)
+
+    def _parsed(self, answer: Answer, call: str) -> Any:
+        try:
+            return json.loads(answer.body)
+        except ValueError:
+            pass
+        if answer.status == 404:
+            # Measured: an unknown or unnamed database is a 404 with an HTML body.
+            raise ConfigurationError(
+                f"Odoo at {self._http.settings.base_url} does not know the database named by ODOO_DATABASE, "
+                f"or has no {call} (404)."
+            )
+        raise UnavailableError(self._http.not_json(answer))

@@ -1,0 +1,134 @@
+"""Writes a batch with `load`, which is all or nothing, and finds out which rows were to blame.
+
+What `load` answers was measured on 18.0 and 19.0: a refused batch writes nothing; conversion errors come for all
+rows at once, database errors for at most ten; an error that breaks the batch is put on the batch's first row too.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sync_orchestration.mapping.records import RecordError
+from sync_orchestration.pipeline.errors import UnavailableError
+from sync_orchestration.pipeline.protocols import Outcome
+from sync_orchestration.systems.odoo.client import OdooClient
+from sync_orchestration.systems.odoo.errors import OdooError
+
+_SERIALIZATION = "could not serialize access"
+_SERIALIZATION_TRIES = 5
+_FOREIGN_KEY = "another model requires the record being deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadRow:
+    """One row of a `load`: the record's key and the cells in the order of the columns."""
+
+    key: str
+    cells: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Loader:
+    """Loads rows of one model under one context."""
+
+    client: OdooClient
+    model: str
+    context: Mapping[str, Any]
+
+    def load(self, columns: Sequence[str], rows: Sequence[LoadRow]) -> dict[str, Outcome]:
+        """Write the rows; each gets its outcome. The good ones of a refused batch are written without the bad ones.
+
+        Raises SyncError when Odoo, not a row, is at fault.
+        """
+        outcomes: dict[str, Outcome] = {}
+        todo = [list(rows)]
+        while todo:
+            batch = todo.pop()
+            if not batch:
+                continue
+            started = time.monotonic()
+            answer = self._load_once(columns, batch)
+            took = round((time.monotonic() - started) * 1_000)
+            if isinstance(answer, list):
+                outcomes.update(
+                    (row.key, Outcome(str(target_id), duration_ms=took, response_code=200))
+                    for row, target_id in zip(batch, answer, strict=True)
+                )
+                continue
+            blamed = {i: error for i, error in answer.items() if i < len(batch)}
+            if not blamed and len(batch) == 1:
+                raise UnavailableError(f"Odoo wrote nothing of a {self.model} and did not say why.")
+            if not blamed:
+                middle = len(batch) // 2
+                todo += [batch[middle:], batch[:middle]]
+                continue
+            for i, error in blamed.items():
+                transient = error.code == "concurrent_update"
+                outcomes[batch[i].key] = Outcome(error=error, transient=transient, response_code=200, duration_ms=took)
+            todo.append([row for i, row in enumerate(batch) if i not in blamed])
+        return outcomes
+
+    def _load_once(self, columns: Sequence[str], batch: Sequence[LoadRow]) -> list[int] | dict[int, RecordError]:
+        """Return the ids in row order, or the errors by row number (none: the batch is refused as a whole)."""
+        for attempt in range(_SERIALIZATION_TRIES):
+            try:
+                answer = self.client.call(
+                    self.model, "load", fields=list(columns), data=[list(r.cells) for r in batch], context=self.context
+                )
+            except OdooError as error:
+                if not error.is_record_fault:
+                    raise
+                return {0: RecordError("refused", None, error.message)} if len(batch) == 1 else {}
+            if answer["ids"]:
+                return list(answer["ids"])
+            errors = blamed_rows(answer["messages"])
+            if not _all_concurrent(errors):
+                return errors
+            # Odoo does not repeat a `load` that lost a race against another writer; the race is over by now.
+            time.sleep(0.2 * 2**attempt)
+        return errors
+
+
+def _all_concurrent(errors: Mapping[int, RecordError]) -> bool:
+    return bool(errors) and all(error.code == "concurrent_update" for error in errors.values())
+
+
+def blamed_rows(messages: Sequence[Mapping[str, Any]]) -> dict[int, RecordError]:
+    """Return the error of each row that `load` blames, by row number.
+
+    The message that is pinned on the first row is dropped when the same text stands on another row as well.
+    """
+    errors = [m for m in messages if m.get("type") == "error" and _row_of(m) is not None]
+    texts_elsewhere = {str(m["message"]) for m in errors if _row_of(m) != 0}
+    gathered: dict[int, list[Mapping[str, Any]]] = {}
+    for message in errors:
+        row = _row_of(message)
+        if row is None or (row == 0 and str(message["message"]) in texts_elsewhere and not message.get("field")):
+            continue
+        gathered.setdefault(row, []).append(message)
+    return {row: _record_error(found) for row, found in gathered.items()}
+
+
+def _row_of(message: Mapping[str, Any]) -> int | None:
+    rows = message.get("rows")
+    if isinstance(rows, Mapping) and isinstance(rows.get("from"), int):
+        return int(rows["from"])
+    record = message.get("record")
+    return record if isinstance(record, int) else None
+
+
+def _record_error(messages: Sequence[Mapping[str, Any]]) -> RecordError:
+    texts = list(dict.fromkeys(_plain(str(message["message"])) for message in messages))
+    if any(_SERIALIZATION in text for text in texts):
+        return RecordError("concurrent_update", None, "another transaction wrote the record at the same time")
+    fields = dict.fromkeys(str(m["field"]).partition("/")[0] for m in messages if m.get("field"))
+    return RecordError("refused", ", ".join(fields) or None, "; ".join(texts))
+
+
+def _plain(text: str) -> str:
+    """Make Odoo's message one line; a foreign key's text speaks of deleting, whatever was done."""
+    text = " ".join(text.split()).strip("'")
+    if _FOREIGN_KEY in text:
+        return "a related record that the row names does not exist in Odoo"
+    return text

@@ -1,0 +1,259 @@
+"""Records of one Odoo model as a Target: found by external id, compared, loaded in batches, archived or deleted."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sync_orchestration.mapping.records import RecordError, Reference
+from sync_orchestration.pipeline.errors import ConfigurationError
+from sync_orchestration.pipeline.protocols import CurrentRecord, Outcome, TargetRecord
+from sync_orchestration.systems.odoo.client import OdooClient
+from sync_orchestration.systems.odoo.errors import OdooError
+from sync_orchestration.systems.odoo.load import Loader, LoadRow
+from sync_orchestration.systems.odoo.values import load_cell, load_column, same_value
+
+_NAMED_IDS = 5
+
+
+@dataclass(slots=True)
+class OdooTarget:
+    """Writes the mapped `fields` of `model`.
+
+    External ids are ``<module>.<name>``; the module must not be one of Odoo's own. With `match_on`, a record that
+    has no external id yet is linked to the one existing record that has the same value in the first of these
+    fields that finds any. `deletion` archives or unlinks.
+    """
+
+    client: OdooClient
+    model: str
+    fields: Sequence[str]
+    module: str
+    match_on: Sequence[str] = ()
+    deletion: Literal["archive", "unlink"] = "archive"
+    context: Mapping[str, Any] = field(default_factory=lambda: {"tracking_disable": True})
+    batch: int = 500
+    warn: Callable[[str], None] = lambda _: None
+    _references: dict[Reference, int | None] = field(default_factory=dict, init=False)
+    _known_fields: dict[str, str] | None = field(default=None, init=False)
+
+    def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, int]:
+        """Return the database ids of related records; each is looked up once, those of one field together."""
+        unknown = [r for r in references if r not in self._references]
+        for model, name in dict.fromkeys((r.model, r.field) for r in unknown):
+            wanted = {r.value: r for r in unknown if (r.model, r.field) == (model, name)}
+            rows = self._search_read(model, [[name, "in", sorted(wanted)]], [name], {})
+            self._references.update(dict.fromkeys(wanted.values()))
+            # Backwards, so that of several records with one value the oldest is taken.
+            for row in reversed(rows):
+                if (reference := wanted.get(row[name])) is not None:
+                    self._references[reference] = row["id"]
+        return {r: found for r in references if (found := self._references[r]) is not None}
+
+    def current(self, records: Sequence[TargetRecord]) -> Mapping[str, CurrentRecord | RecordError]:
+        """Return what Odoo holds: one read of external ids for new records, one of the model's records for all."""
+        ids = {r.key: int(r.target_id) for r in records if r.target_id is not None}
+        ids.update(self._ids_by_external_id([r for r in records if r.target_id is None]))
+        strangers = [r for r in records if r.key not in ids] if self.match_on else []
+        rows = {row["id"]: row for row in self._read(list(ids.values()), strangers)}
+        found: dict[str, CurrentRecord | RecordError] = {
+            key: CurrentRecord(str(target_id), rows[target_id]) for key, target_id in ids.items() if target_id in rows
+        }
+        found.update(self._adoptable(strangers, rows))
+        return found
+
+    def same(self, field: str, current: Any, wanted: Any) -> bool:
+        """Tell whether Odoo holds the wanted value already; a field that this Odoo lacks is never a difference."""
+        kind = self._kinds().get(field)
+        return kind is None or same_value(field, kind, current, wanted)
+
+    def upsert(self, records: Sequence[TargetRecord], current: Mapping[str, CurrentRecord]) -> Mapping[str, Outcome]:
+        """Create or update by `load` with external ids, after linking the adopted records."""
+        self._link([(r, current[r.key]) for r in records if r.key in current and not current[r.key].linked])
+        kinds = self._kinds()
+        names = [name for name in self.fields if name in kinds]
+        columns = ["id", *(load_column(name, kinds[name]) for name in names)]
+        loader = Loader(self.client, self.model, dict(self.context))
+        outcomes: dict[str, Outcome] = {}
+        for batch in _batched(records, self.batch):
+            rows = [
+                LoadRow(r.key, [f"{self.module}.{r.external_id}", *(load_cell(kinds[n], r.values[n]) for n in names)])
+                for r in batch
+            ]
+            outcomes.update(loader.load(columns, rows))
+        return outcomes
+
+    def delete(self, records: Sequence[TargetRecord]) -> Mapping[str, Outcome]:
+        """Archive or unlink; what is gone or archived already needs no request of its own."""
+        ids = {r.key: int(r.target_id) for r in records if r.target_id is not None}
+        ids.update(self._ids_by_external_id([r for r in records if r.target_id is None]))
+        flag = ["active"] if "active" in self.client.fields(self.model) else []
+        there = {row["id"]: row for row in self._search_read(self.model, [["id", "in", list(ids.values())]], flag, {})}
+        archive = self.deletion == "archive" and bool(flag)
+        todo = {
+            key: target_id
+            for key, target_id in ids.items()
+            if target_id in there and not (archive and not there[target_id]["active"])
+        }
+        outcomes = {
+            r.key: Outcome(str(ids[r.key]) if archive and ids.get(r.key) in there else None)
+            for r in records
+            if r.key not in todo
+        }
+        for batch in _batched(list(todo.items()), self.batch):
+            outcomes.update(self._remove(batch, archive=archive))
+        return outcomes
+
+    def _remove(self, batch: Sequence[tuple[str, int]], *, archive: bool) -> dict[str, Outcome]:
+        """Archive or unlink a batch; a refused one is halved until each culprit stands alone."""
+        ids = [target_id for _, target_id in batch]
+        started = time.monotonic()
+        try:
+            if archive:
+                self.client.call(self.model, "write", ids, vals={"active": False}, context=dict(self.context))
+            else:
+                self.client.call(self.model, "unlink", ids, context=dict(self.context))
+        except OdooError as error:
+            if not error.is_record_fault:
+                raise
+            if len(batch) == 1:
+                return {batch[0][0]: Outcome(str(ids[0]), RecordError("refused", None, error.message))}
+            middle = len(batch) // 2
+            return self._remove(batch[:middle], archive=archive) | self._remove(batch[middle:], archive=archive)
+        took = round((time.monotonic() - started) * 1_000)
+        return {key: Outcome(str(target_id) if archive else None, duration_ms=took) for key, target_id in batch}
+
+    def _kinds(self) -> dict[str, str]:
+        """Return field → type of the mapped fields that this Odoo has; the others are left out with one warning."""
+        if self._known_fields is None:
+            known = self.client.fields(self.model)
+            missing = [name for name in self.fields if name not in known]
+            if missing:
+                self.warn(f"This Odoo has no {', '.join(missing)} on {self.model}; left out of the sync.")
+            self._known_fields = {name: known[name]["type"] for name in self.fields if name in known}
+        return self._known_fields
+
+    def _ids_by_external_id(self, records: Sequence[TargetRecord]) -> dict[str, int]:
+        if not records:
+            return {}
+        keys = {r.external_id: r.key for r in records}
+        domain = [["module", "=", self.module], ["name", "in", sorted(keys)], ["model", "=", self.model]]
+        rows = self._read_external_ids(domain, ["name", "res_id"])
+        return {keys[row["name"]]: row["res_id"] for row in rows}
+
+    def _read_external_ids(self, domain: list[Any], names: list[str]) -> list[dict[str, Any]]:
+        try:
+            return self._search_read("ir.model.data", domain, names, {})
+        except OdooError as error:
+            if not error.is_about_rights:
+                raise
+            # `load` finds external ids with rights of its own, so only adoption needs to see them.
+            if self.match_on:
+                raise ConfigurationError(self._needs_rights("read")) from None
+            return []
+
+    def _needs_rights(self, operation: str) -> str:
+        return (
+            f"To link existing records (match_on), the Odoo user {self.client.user} must {operation} external ids "
+            "(ir.model.data): give it Administration / Access Rights, or remove match_on from the sync."
+        )
+
+    def _read(self, ids: Sequence[int], strangers: Sequence[TargetRecord]) -> list[dict[str, Any]]:
+        """Read records by id, and those that strangers may be, in one request."""
+        alternatives: list[list[Any]] = [["id", "in", sorted(set(ids))]] if ids else []
+        for name in self.match_on:
+            values = sorted({str(r.values[name]) for r in strangers if r.values.get(name)})
+            if values:
+                alternatives.append([name, "in", values])
+        if not alternatives:
+            return []
+        domain = ["|"] * (len(alternatives) - 1) + alternatives
+        names = list(dict.fromkeys([*self._kinds(), *self.match_on, *self._parent_field()]))
+        return self._search_read(self.model, domain, names, {})
+
+    def _parent_field(self) -> list[str]:
+        return ["parent_id"] if self.match_on and "parent_id" in self.client.fields(self.model) else []
+
+    def _adoptable(
+        self, strangers: Sequence[TargetRecord], rows: Mapping[int, Mapping[str, Any]]
+    ) -> dict[str, CurrentRecord | RecordError]:
+        """Find the existing record of each stranger: the only one with its value in the first field that finds any.
+
+        Contacts below a company carry the company's numbers (Odoo copies commercial fields), so they do not count;
+        archived records count only where no active one matches.
+        """
+        if not strangers or not rows:
+            return {}
+        heads = [row for row in rows.values() if not row.get("parent_id")]
+        ours = self._linked_already([row["id"] for row in heads])
+        free = [row for row in heads if row["id"] not in ours]
+        found: dict[str, CurrentRecord | RecordError] = {}
+        for name in self.match_on:
+            by_value: dict[str, list[Mapping[str, Any]]] = {}
+            for row in free:
+                by_value.setdefault(str(row[name] or ""), []).append(row)
+            for record in strangers:
+                matches = by_value.get(str(record.values.get(name) or ""), [])
+                if record.key in found or not record.values.get(name) or not matches:
+                    continue
+                active = [row for row in matches if row.get("active", True)] or matches
+                found[record.key] = (
+                    CurrentRecord(str(active[0]["id"]), active[0], linked=False)
+                    if len(active) == 1
+                    else self._ambiguous(record, name, active)
+                )
+        return found
+
+    def _ambiguous(self, record: TargetRecord, name: str, matches: Sequence[Mapping[str, Any]]) -> RecordError:
+        ids = sorted(row["id"] for row in matches)
+        listed = ", ".join(map(str, ids[:_NAMED_IDS])) + ("…" if len(ids) > _NAMED_IDS else "")
+        return RecordError(
+            "ambiguous_match",
+            name,
+            f"{len(ids)} records of {self.model} have {name} {record.values[name]!r} (ids {listed}): merge them, or "
+            f"link one by the external id {self.module}.{record.external_id}",
+        )
+
+    def _linked_already(self, ids: Sequence[int]) -> set[int]:
+        domain = [["module", "=", self.module], ["model", "=", self.model], ["res_id", "in", sorted(ids)]]
+        return {row["res_id"] for row in self._read_external_ids(domain, ["res_id"])} if ids else set()
+
+    def _link(self, adopted: Sequence[tuple[TargetRecord, CurrentRecord]]) -> None:
+        """Give adopted records their external ids, in one request."""
+        if not adopted:
+            return
+        values = [
+            {
+                "module": self.module,
+                "name": record.external_id,
+                "model": self.model,
+                "res_id": int(current.target_id),
+                "noupdate": True,
+            }
+            for record, current in adopted
+        ]
+        try:
+            self.client.call("ir.model.data", "create", vals_list=values, repeatable=False)
+        except OdooError as error:
+            if error.is_about_rights:
+                raise ConfigurationError(self._needs_rights("create")) from None
+            raise
+
+    def _search_read(
+        self, model: str, domain: list[Any], names: Sequence[str], context: Mapping[str, Any]
+    ) -> list[dict[str, Any]]:
+        """Read all records that match, archived ones too."""
+        rows: list[dict[str, Any]] = self.client.call(
+            model,
+            "search_read",
+            domain=domain,
+            fields=list(names),
+            order="id",
+            context={"active_test": False, **context},
+        )
+        return rows
+
+
+def _batched(items: Sequence[Any], size: int) -> Iterator[Any]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
