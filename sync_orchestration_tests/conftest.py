@@ -23,7 +23,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
-    """One embedded PostgreSQL for the test session (one for each xdist worker); yields the URL of its maintenance database."""
+    """One embedded PostgreSQL for the test session (one for each xdist worker); yields its URL."""
     # Short on purpose: a Unix socket's path has about a hundred characters.
     folder = Path(tempfile.mkdtemp(prefix="sync-"))
     try:

@@ -1,5 +1,6 @@
 """`dev`: Dagster on the configured systems, kept running until stopped."""
 
+import os
 import socket
 from collections.abc import Callable, Sequence
 
@@ -8,6 +9,7 @@ from sync_orchestration.cli.output import err, out
 from sync_orchestration.cli.services import dagster_services, free_port
 from sync_orchestration.cli.supervisor import Service, ServiceEvent, supervise
 from sync_orchestration.interface.database import migrate, state_dir
+from sync_orchestration.interface.embedded import stop_embedded
 
 _USUAL_PORT = 3000
 
@@ -19,6 +21,7 @@ def run_until_stopped(
     on_ready: Callable[[str], None] = lambda _url: None,
 ) -> None:
     """Run the services `before`, then Dagster; `on_ready` is told the URL of the UI once it is served."""
+    embedded = not os.environ.get("SYNC_POSTGRES_URL")
     url = use_state_folder()
     migrate(url)
     port = port or _port_of_choice()
@@ -36,7 +39,11 @@ def run_until_stopped(
             on_ready(shown)
 
     out.print("Starting PostgreSQL, the code server, the UI and the daemon …")
-    supervise(services, log_dir=state_dir() / "logs", on_event=tell)
+    try:
+        supervise(services, log_dir=state_dir() / "logs", on_event=tell)
+    finally:
+        if embedded:
+            stop_embedded(state_dir())
 
 
 def _port_of_choice() -> int:

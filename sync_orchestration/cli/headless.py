@@ -69,7 +69,7 @@ def retry(name: str, keys: list[str], *, confirm_deletes: bool) -> None:
         job: dg.JobDefinition = project.definitions.resolve_job_def("retry_failed_records")
         result = job.execute_in_process(
             instance=instance,
-            run_config={**QUIET, "ops": {"retry_failed_records": {"config": config}}},
+            run_config={**QUIET, "ops": {"failed_records": {"config": config}}},
             raise_on_error=False,
         )
     if not result.success:

@@ -30,7 +30,7 @@ def no_failed_records(settings: SyncSettings) -> dg.AssetChecksDefinition:
     def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         interface: InterfaceDatabase = context.resources.interface
         with plain_failures(), interface.session() as conn:
-            metadata = failing_metadata(conn, settings.name)
+            metadata = failing_metadata(conn, settings.name, wide=True)
         failing = int(metadata["failing_records"].value or 0)
         return dg.AssetCheckResult(
             passed=failing == 0,

@@ -82,8 +82,9 @@ def retry_failed(
     with running_pass(conn, settings.name, settings.retry_policy, settings.config_hash):
         # Fetch first: when the source cannot be read, the rows stay failed with their reasons.
         reader.refresh(wanted)
-        requeued = requeue_failed(conn, settings.name, wanted, confirm_deletes=confirm_deletes)
-        written = target.writer(conn, run_id, observer).write(Scope(keys=requeued))
+        requeue_failed(conn, settings.name, wanted, confirm_deletes=confirm_deletes)
+        # All of them: one that has changed in the source meanwhile is pending by its refresh.
+        written = target.writer(conn, run_id, observer).write(Scope(keys=wanted))
     return ChosenResult(reader.counts, written)
 
 

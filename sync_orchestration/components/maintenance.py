@@ -63,13 +63,15 @@ def _sync_records_job(syncs: Mapping[str, SyncSettings], connections: Mapping[st
             "keys": dg.Field([str], description=about_keys),
         },
     )
-    def sync_records(context: dg.OpExecutionContext) -> None:
+    def chosen_records(context: dg.OpExecutionContext) -> None:
         settings, keys = syncs[context.op_config["sync"]], context.op_config["keys"]
         with plain_failures(), _interface(context).session() as conn:
             result = sync_chosen(conn, settings, connections, keys, context.run_id, _observer(context))
             _show(context, conn, settings, result)
 
-    return _one_op_job(sync_records, "Syncs chosen records: give the sync and the keys of its source.")
+    return _one_op_job(
+        "sync_records", chosen_records, "Syncs chosen records: give the sync and the keys of its source."
+    )
 
 
 def _retry_job(syncs: Mapping[str, SyncSettings], connections: Mapping[str, Connection]) -> dg.JobDefinition:
@@ -84,7 +86,7 @@ def _retry_job(syncs: Mapping[str, SyncSettings], connections: Mapping[str, Conn
             "confirm_deletes": dg.Field(bool, default_value=False, description=confirm),
         },
     )
-    def retry_failed_records(context: dg.OpExecutionContext) -> None:
+    def failed_records(context: dg.OpExecutionContext) -> None:
         config = context.op_config
         settings = syncs[config["sync"]]
         with plain_failures(), _interface(context).session() as conn:
@@ -99,7 +101,9 @@ def _retry_job(syncs: Mapping[str, SyncSettings], connections: Mapping[str, Conn
             )
             _show(context, conn, settings, result)
 
-    return _one_op_job(retry_failed_records, "Tries failed records again: all of a sync, or chosen keys.")
+    return _one_op_job(
+        "retry_failed_records", failed_records, "Tries failed records again: all of a sync, or chosen keys."
+    )
 
 
 def _full_reconciliation_job(
@@ -110,14 +114,15 @@ def _full_reconciliation_job(
         description="Reads the whole source again and writes what differs.",
         config_schema={"sync": _one_of("Sync", list(syncs), "The sync to read whole.")},
     )
-    def full_reconciliation(context: dg.OpExecutionContext) -> None:
+    def whole_source(context: dg.OpExecutionContext) -> None:
         settings = syncs[context.op_config["sync"]]
         with plain_failures(), _interface(context).session() as conn:
             result = read_everything(conn, settings, connections, context.run_id, _observer(context))
             _show(context, conn, settings, result)
 
     return _one_op_job(
-        full_reconciliation,
+        "full_reconciliation",
+        whole_source,
         "Reads a source whole: after its history was reset or tracking was off, or to heal the target.",
     )
 
@@ -125,8 +130,8 @@ def _full_reconciliation_job(
 def _check_connections_job(
     syncs: Mapping[str, SyncSettings], connections: Mapping[str, Connection]
 ) -> dg.JobDefinition:
-    @dg.op(name="check_connections", description="Tries every connection with harmless calls.")
-    def check_op(context: dg.OpExecutionContext) -> None:
+    @dg.op(description="Tries every connection with harmless calls.")
+    def connections_one_by_one(context: dg.OpExecutionContext) -> None:
         health = check_connections(connections, list(syncs.values()))
         rows = [
             dg.TableRecord(
@@ -139,7 +144,11 @@ def _check_connections_job(
             details = "; ".join(f"{h.name}: {h.detail}" for h in broken)
             raise dg.Failure(description=details, metadata={"connections": dg.MetadataValue.table(rows)})
 
-    return _one_op_job(check_op, "Tries every connection with harmless calls and says what is wrong with it.")
+    return _one_op_job(
+        "check_connections",
+        connections_one_by_one,
+        "Tries every connection with harmless calls and says what is wrong with it.",
+    )
 
 
 def _flexi_changes_job(connections: Mapping[str, Connection]) -> dg.JobDefinition:
@@ -152,7 +161,7 @@ def _flexi_changes_job(connections: Mapping[str, Connection]) -> dg.JobDefinitio
             "action": _one_of("ChangesAction", ["status", "enable", "disable"], "Ask, or switch it.", "status"),
         },
     )
-    def flexi_changes_control(context: dg.OpExecutionContext) -> None:
+    def changes_api(context: dg.OpExecutionContext) -> None:
         name, action = context.op_config["connection"], context.op_config["action"]
         with plain_failures():
             connection = connections[name]
@@ -166,7 +175,8 @@ def _flexi_changes_job(connections: Mapping[str, Connection]) -> dg.JobDefinitio
         context.add_output_metadata({"changes_api": state})
 
     return _one_op_job(
-        flexi_changes_control,
+        "flexi_changes_control",
+        changes_api,
         "Asks, switches on or off the Changes API. Switching on needs a moment in which nobody is logged in to Flexi.",
     )
 
@@ -179,18 +189,20 @@ def _purge_job() -> dg.JobDefinition:
         description="Deletes old attempts and finished deletes, in batches.",
         config_schema={"days": dg.Field(dg.IntSource, default_value=90, description=days)},
     )
-    def purge_history(context: dg.OpExecutionContext) -> None:
+    def old_history(context: dg.OpExecutionContext) -> None:
         retention = timedelta(days=context.op_config["days"])
         with plain_failures(), _interface(context).session() as conn:
             purged = purge(conn, before=database_time(conn) - retention)
         context.log.info(", ".join(f"{count} of {table}" for table, count in purged.items()) + " deleted")
         context.add_output_metadata(counts_metadata(purged))
 
-    return _one_op_job(purge_history, "Keeps the log of attempts and the finished deletes within their retention time.")
+    return _one_op_job(
+        "purge_history", old_history, "Keeps the log of attempts and the finished deletes within their retention time."
+    )
 
 
-def _one_op_job(op: dg.OpDefinition, description: str) -> dg.JobDefinition:
-    @dg.job(name=op.name, description=description, executor_def=dg.in_process_executor)
+def _one_op_job(name: str, op: dg.OpDefinition, description: str) -> dg.JobDefinition:
+    @dg.job(name=name, description=description, executor_def=dg.in_process_executor)
     def job() -> None:
         op()
 

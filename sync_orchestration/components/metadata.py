@@ -1,7 +1,7 @@
-"""What the UI shows of a sync: counts as numbers that it plots, and the table of failing rows.
+"""What the UI shows of a sync: counts as numbers that it plots, and the failing rows.
 
-Dagster's tables neither sort nor page and clip beyond about five columns, so there are five short ones and the first
-fifty rows; the whole list is one command away.
+Dagster's tables neither sort nor page. On an asset's Overview they have room for two columns at 1400 pixels, on the
+Checks tab for five; the dialog of a Markdown value takes all seven. So the same fifty rows are given in three forms.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,13 +16,6 @@ from sync_orchestration.interface.rows import FailingRow
 from sync_orchestration.interface.state import SyncState
 
 SHOWN = 50
-_COLUMNS = [
-    dg.TableColumn("record", description="Operation and key of the record in its source."),
-    dg.TableColumn("field", description="The target's fields that are wrong."),
-    dg.TableColumn("error", description="Why the record was not written."),
-    dg.TableColumn("tries", "int", description="How often it was tried in this state."),
-    dg.TableColumn("failing since → last try", description="In UTC."),
-]
 
 
 def counts_metadata(counts: Mapping[str, float | int]) -> dict[str, dg.MetadataValue[Any]]:
@@ -34,21 +27,41 @@ def counts_metadata(counts: Mapping[str, float | int]) -> dict[str, dg.MetadataV
 
 
 def failing_metadata(
-    conn: psycopg.Connection[Any], sync: str, partition_keys: Sequence[str] | None = None
+    conn: psycopg.Connection[Any], sync: str, partition_keys: Sequence[str] | None = None, *, wide: bool = False
 ) -> dict[str, dg.MetadataValue[Any]]:
-    """Return the number of failing rows and the table of the first of them, of all windows or of some."""
+    """Return the number of failing rows and the first of them, of all windows or of some.
+
+    `wide` is for the Checks tab, which has room for five columns.
+    """
     total = rows.count_failing(conn, sync, partition_keys=partition_keys)
     found: dict[str, dg.MetadataValue[Any]] = {"failing_records": dg.MetadataValue.int(total)}
     if total:
         failing = rows.failing_rows(conn, sync, partition_keys=partition_keys, limit=SHOWN)
-        found["failing"] = failing_table(failing)
-        if total > len(failing):
-            found["all_failing"] = dg.MetadataValue.text(f"sync-orchestration status {sync} --failed")
+        found["failing"] = _wide_table(failing) if wide else _narrow_table(failing)
+        found["failing_in_full"] = dg.MetadataValue.md(_markdown(sync, failing, total))
     return found
 
 
-def failing_table(failing: Sequence[FailingRow]) -> dg.TableMetadataValue:
-    """Return failing rows as a table of five columns."""
+def _narrow_table(failing: Sequence[FailingRow]) -> dg.TableMetadataValue:
+    columns = [
+        dg.TableColumn("record", description="Operation and key of the record in its source."),
+        dg.TableColumn("why", description="Field: error (tries, failing since)."),
+    ]
+    records = [
+        dg.TableRecord({"record": f"{row.operation} {row.record_key}", "why": f"{_error(row)} ({_tries(row)})"})
+        for row in failing
+    ]
+    return dg.MetadataValue.table(records, schema=dg.TableSchema(columns))
+
+
+def _wide_table(failing: Sequence[FailingRow]) -> dg.TableMetadataValue:
+    columns = [
+        dg.TableColumn("record", description="Operation and key of the record in its source."),
+        dg.TableColumn("field", description="The target's fields that are wrong."),
+        dg.TableColumn("error", description="Why the record was not written."),
+        dg.TableColumn("tries", "int", description="How often it was tried in this state."),
+        dg.TableColumn("failing since → last try", description="In UTC."),
+    ]
     records = [
         dg.TableRecord(
             {
@@ -61,7 +74,37 @@ def failing_table(failing: Sequence[FailingRow]) -> dg.TableMetadataValue:
         )
         for row in failing
     ]
-    return dg.MetadataValue.table(records, schema=dg.TableSchema(_COLUMNS))
+    return dg.MetadataValue.table(records, schema=dg.TableSchema(columns))
+
+
+def _markdown(sync: str, failing: Sequence[FailingRow], total: int) -> str:
+    lines = [
+        "| record | operation | field | error | tries | first failed | last try |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    lines += [
+        f"| {_cell(row.record_key)} | {row.operation} | {_cell(row.error_field)} | {_cell(row.error_message)} "
+        f"| {row.attempts} | {short_time(row.first_failed_at)} | {short_time(row.last_attempt_at)} |"
+        for row in failing
+    ]
+    more = f"The first {len(failing)} of {total}. " if total > len(failing) else ""
+    return "\n".join(lines) + (
+        f"\n\n{more}All of them: `sync-orchestration status {sync} --failed`. After mending a record: "
+        f"`sync-orchestration retry {sync}`, or the job `retry_failed_records`."
+    )
+
+
+def _cell(text: str | None) -> str:
+    """Keep what came from outside from being read as Markdown or HTML."""
+    return "".join(f"\\{c}" if c in "\\`*_{}[]<>()#+!|~" else c for c in " ".join((text or "").split()))
+
+
+def _error(row: FailingRow) -> str:
+    return f"{row.error_field}: {row.error_message}" if row.error_field else row.error_message or ""
+
+
+def _tries(row: FailingRow) -> str:
+    return f"{row.attempts} {'try' if row.attempts == 1 else 'tries'}, since {short_time(row.first_failed_at)}"
 
 
 def _since(row: FailingRow) -> str:

@@ -8,8 +8,9 @@ import psycopg
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.interface.rows import pending_windows
 from sync_orchestration.interface.state import SyncState, database_time, read_state
+from sync_orchestration.pipeline.errors import UnavailableError
 from sync_orchestration.pipeline.land import head_of, refuse_rewound, unseen
-from sync_orchestration.pipeline.passes import waits_until
+from sync_orchestration.pipeline.passes import remember_patience, waits_until
 from sync_orchestration.pipeline.protocols import Source
 from sync_orchestration.pipeline.windows import Window, neighbours, window_at, window_of_key, windows_between
 
@@ -40,7 +41,11 @@ def plan_next_run(
         return Plan([], [], f"waits until {until:%H:%M:%S} to try again after: {state.error}", state)
     size = settings.source.window
     waiting = [window_of_key(key, size) for key in pending_windows(conn, settings.name)]
-    fresh = _fresh_windows(conn, settings, source, state)
+    try:
+        fresh = _fresh_windows(conn, settings, source, state)
+    except UnavailableError as error:
+        remember_patience(conn, settings.name, error)
+        raise
     groups = neighbours([*waiting, *fresh], settings.triggers.windows_per_run)
     if not groups:
         return Plan([], [], "nothing new", state)
@@ -60,7 +65,9 @@ def _fresh_windows(
     cursor = state.last_position or 0
     page = source.peek(max(cursor - settings.source.overlap, 0))
     refuse_rewound(state, page.newest)
-    if not unseen(page, state) and page.next_position <= cursor:
+    # A page can be full of what was landed before; then what follows it begins at the cursor.
+    follows = page.more and page.next_position >= cursor
+    if not unseen(page, state) and not follows:
         return []
     first = window_at(cursor, size)
     return list(windows_between(first.start, max(page.newest, cursor), size))

@@ -9,6 +9,7 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 
 from sync_orchestration.interface.queries import query
+from sync_orchestration.interface.texts import storable
 
 AttemptStatus = Literal["success", "error", "skipped"]
 
@@ -46,7 +47,7 @@ def log_attempts(conn: Connection[Any], attempts: Iterable[Attempt]) -> None:
                     a.duration_ms,
                     a.status,
                     a.response_code,
-                    a.error,
+                    storable(a.error),
                 )
             )
 

@@ -13,6 +13,7 @@ import importlib.util
 import logging
 import os
 import re
+import secrets
 import shlex
 import shutil
 import socket
@@ -33,7 +34,8 @@ _log = logging.getLogger(__name__)
 
 _SUPERUSER = "postgres"
 _POSTGRES_VERSION = "18"
-_SOCKET_NAME = ".s.PGSQL.5432"
+_NUMBER_FILE = "socket_number"
+_LONGEST_SOCKET_NAME = ".s.PGSQL.65535"
 _LONGEST_SOCKET_PATH = 100  # bytes; the systems' own limits are 107 (Linux) and 103 (macOS)
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9/._-]+")  # needs no quoting in a URL, a shell or a list of libpq hosts
 _START_SECONDS = 60.0  # replaying the log after a crash may take a while
@@ -43,7 +45,6 @@ _LONGEST_LOG = 10_000_000  # bytes
 _SETTINGS = {
     "listen_addresses": "",  # no TCP: nobody outside the socket folder can reach the server
     "unix_socket_permissions": "0700",
-    "port": "5432",  # names the socket file only
     "max_connections": "200",  # Dagster's pools, its run workers and ours together
     "shared_buffers": "128MB",
     "max_parallel_workers_per_gather": "0",  # containers give 64 MB of /dev/shm, which parallel plans overrun
@@ -73,7 +74,7 @@ def embedded_url(state_dir: Path, *, fast_and_unsafe: bool = False) -> str:
                     server.create(fast=fast_and_unsafe)
                     server.end_half_running()
                     server.start(fast=fast_and_unsafe)
-        return f"postgresql://{_SUPERUSER}@/{_SUPERUSER}?host={server.postmaster().socket_dir}"
+        return f"postgresql://{_SUPERUSER}@/{_SUPERUSER}?host={server.postmaster().socket_dir}&port={server.number}"
 
 
 def stop_embedded(state_dir: Path) -> None:
@@ -125,6 +126,19 @@ class _Server:
         return self.folder / "data"
 
     @property
+    def number(self) -> int:
+        """The number in the socket's name (PostgreSQL's port; nothing listens on it), another for each data folder.
+
+        A server whose folder was deleted under it notices within a minute and then removes the socket of its name,
+        which must not be that of a server which was started in the same place since.
+        """
+        return int((self.data / _NUMBER_FILE).read_text())
+
+    @property
+    def socket_name(self) -> str:
+        return f".s.PGSQL.{self.number}"
+
+    @property
     def log(self) -> Path:
         return self.folder / "server.log"
 
@@ -145,7 +159,7 @@ class _Server:
 
     def is_ready(self) -> bool:
         postmaster = self.postmaster()
-        return postmaster.status == "ready" and _answers(Path(postmaster.socket_dir) / _SOCKET_NAME)
+        return postmaster.status == "ready" and _answers(Path(postmaster.socket_dir) / self.socket_name)
 
     def is_alive(self) -> bool:
         """Whether the process named in `postmaster.pid` is this server and not a later process with its number."""
@@ -171,6 +185,7 @@ class _Server:
             done = self._run("initdb", *options, *(["--no-sync"] if fast else []), f"--pgdata={made}")
             if done.code != 0:
                 raise EmbeddedPostgresError(f"PostgreSQL could not create {self.data}: {_end(done.output)}")
+            (made / _NUMBER_FILE).write_text(str(secrets.randbelow(50_000) + 10_000))
             made.rename(self.data)
 
     def end_half_running(self) -> None:
@@ -184,14 +199,14 @@ class _Server:
         _wait(lambda: not processes.is_ending(left.pid), 2)
         if processes.exists(left.pid):
             # The number belongs to another process by now (or to a zombie), and PostgreSQL would refuse to start.
-            for stale in (self.data / "postmaster.pid", Path(left.socket_dir) / f"{_SOCKET_NAME}.lock"):
+            for stale in (self.data / "postmaster.pid", Path(left.socket_dir) / f"{self.socket_name}.lock"):
                 stale.unlink(missing_ok=True)
 
     def start(self, *, fast: bool) -> None:
         if self.is_ready():
             return
         settings = _SETTINGS | (_UNSAFE_SETTINGS if fast else {})
-        settings |= {"unix_socket_directories": str(self._socket_dir())}
+        settings |= {"unix_socket_directories": str(self._socket_dir()), "port": str(self.number)}
         options = " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in settings.items())
         if self.log.exists() and self.log.stat().st_size > _LONGEST_LOG:
             self.log.replace(self.log.with_suffix(".log.1"))
@@ -275,7 +290,7 @@ def _binaries() -> Path:
 
 
 def _fits_a_socket(folder: Path) -> bool:
-    name = str(folder / _SOCKET_NAME)
+    name = str(folder / _LONGEST_SOCKET_NAME)
     return len(os.fsencode(name)) <= _LONGEST_SOCKET_PATH and _PLAIN_PATH.fullmatch(name) is not None
 
 

@@ -1,6 +1,5 @@
 """Interface rows: landing what a source says, claiming what is to be written, settling what became of it."""
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from psycopg import Connection
 from psycopg.rows import class_row, dict_row, scalar_row
 
 from sync_orchestration.interface.queries import query
+from sync_orchestration.interface.texts import storable, to_json
 
 Operation = Literal["create", "update", "delete"]
 Status = Literal["pending", "processing", "processed", "failed", "skipped"]
@@ -153,27 +153,9 @@ def _stage(cur: Any, records: Iterable[LandedRecord]) -> None:
                     record.partition_key,
                     None if record.payload is None else to_json(record.payload),
                     record.payload_hash,
-                    json.dumps(list(record.external_ids)),
+                    to_json(list(record.external_ids)),
                 )
             )
-
-
-def to_json(payload: Payload) -> str:
-    """Render a payload as text that a jsonb column takes: no NUL characters, no lone surrogates."""
-    text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
-    if "\\u0000" in text:
-        text = json.dumps(_without_nul(payload), ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _without_nul(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.replace("\x00", "�")
-    if isinstance(value, list):
-        return [_without_nul(item) for item in value]
-    if isinstance(value, dict):
-        return {_without_nul(key): _without_nul(item) for key, item in value.items()}
-    return value
 
 
 def hire_worker(conn: Connection[Any], run_id: str) -> Worker:
@@ -221,7 +203,7 @@ def claim(worker: Worker, sync: str, scope: Scope, limit: int) -> list[ClaimedRo
 def settle(worker: Worker, *, sync: str, target_system: str, settlements: Iterable[Settlement]) -> int:
     """Record outcomes in the caller's transaction; returns how many rows this worker still held.
 
-    A row whose position moved on while it was written goes back to pending, so that the newer state is written.
+    A row that was landed anew while it was written goes back to pending, so that the newer state is written.
     """
     with worker.connection.cursor() as cur:
         cur.execute(query("create_settling"))
@@ -231,11 +213,10 @@ def settle(worker: Worker, *, sync: str, target_system: str, settlements: Iterab
                     (
                         s.row.source_system,
                         s.row.record_key,
-                        s.row.position,
                         s.status,
                         s.error_code,
-                        s.error_field,
-                        s.error_message,
+                        storable(s.error_field),
+                        storable(s.error_message),
                         s.next_attempt_at,
                         s.target_id,
                         s.counts,

@@ -8,6 +8,7 @@ from psycopg import Connection
 from psycopg.rows import class_row, scalar_row
 
 from sync_orchestration.interface.queries import query
+from sync_orchestration.interface.texts import storable
 
 PassStatus = Literal["TRIGGER_WAITING", "IN_PROGRESS", "RETRY_WAITING", "ERROR"]
 
@@ -67,7 +68,7 @@ def all_states(conn: Connection[Any]) -> list[SyncState]:
 def change_state(conn: Connection[Any], state: SyncState, **changes: Any) -> SyncState:
     """Write a changed state in the caller's transaction and return it."""
     changed = replace(state, **changes)
-    conn.execute(query("write_state"), asdict(changed))
+    conn.execute(query("write_state"), {**asdict(changed), "error": storable(changed.error)})
     return changed
 
 

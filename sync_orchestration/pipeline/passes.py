@@ -18,14 +18,19 @@ class RetryPolicy:
 
     delays: tuple[timedelta, ...] = (timedelta(seconds=10), timedelta(minutes=1), timedelta(minutes=10))
 
-    def next_try(self, tries: int, error: SyncError, now: datetime) -> datetime | None:
-        """Return when to try again after `tries` failures, or None when a person or the next trigger must.
+    def gives_up(self, tries: int, error: SyncError) -> bool:
+        """Tell whether after `tries` failures before this one a person or the next trigger must try again."""
+        return not isinstance(error, UnavailableError) or tries >= len(self.delays)
 
-        A server's own Retry-After is never shortened.
+    def next_try(self, tries: int, error: SyncError, now: datetime) -> datetime | None:
+        """Return the earliest time of the next try, or None when any time is right.
+
+        A server's own Retry-After is never shortened, not even by the trigger after the last try.
         """
-        if not isinstance(error, UnavailableError) or tries >= len(self.delays):
-            return None
-        return now + max(self.delays[tries], timedelta(seconds=error.retry_after or 0))
+        asked = timedelta(seconds=error.retry_after or 0) if isinstance(error, UnavailableError) else timedelta()
+        if not self.gives_up(tries, error):
+            return now + max(self.delays[tries], asked)
+        return now + asked if asked else None
 
 
 @contextmanager
@@ -36,7 +41,7 @@ def running_pass(
 
     With `to_its_end` False the block is only the first step of a pass, so success leaves it IN_PROGRESS.
     """
-    _change(conn, sync, status="IN_PROGRESS", next_try=None, config_hash=config_hash)
+    _begin(conn, sync, config_hash)
     try:
         yield
     except SyncError as error:
@@ -49,16 +54,23 @@ def running_pass(
         _change(conn, sync, status="TRIGGER_WAITING", try_count=0, next_try=None, error=None)
 
 
+def _begin(conn: Connection[Any], sync: str, config_hash: str) -> None:
+    with conn.transaction():
+        state = lock_state(conn, sync)
+        # After ERROR it is a new trigger that begins this pass, so its tries are counted anew.
+        tries = 0 if state.status == "ERROR" else state.try_count
+        change_state(conn, state, status="IN_PROGRESS", try_count=tries, next_try=None, config_hash=config_hash)
+
+
 def _remember_failure(conn: Connection[Any], sync: str, policy: RetryPolicy, error: SyncError) -> None:
     with conn.transaction():
         state = lock_state(conn, sync)
-        next_try = policy.next_try(state.try_count, error, database_time(conn))
         change_state(
             conn,
             state,
-            status="ERROR" if next_try is None else "RETRY_WAITING",
+            status="ERROR" if policy.gives_up(state.try_count, error) else "RETRY_WAITING",
             try_count=state.try_count + 1,
-            next_try=next_try,
+            next_try=policy.next_try(state.try_count, error, database_time(conn)),
             error=str(error),
         )
 
@@ -68,8 +80,18 @@ def _change(conn: Connection[Any], sync: str, **changes: Any) -> SyncState:
         return change_state(conn, lock_state(conn, sync), **changes)
 
 
+def remember_patience(conn: Connection[Any], sync: str, error: UnavailableError) -> None:
+    """Let the sync wait as long as a server asked that was only asked whether anything is new."""
+    if not error.retry_after:
+        return
+    with conn.transaction():
+        state = lock_state(conn, sync)
+        next_try = database_time(conn) + timedelta(seconds=error.retry_after)
+        change_state(conn, state, status="RETRY_WAITING", next_try=next_try, error=str(error))
+
+
 def waits_until(state: SyncState, now: datetime) -> datetime | None:
     """Return the time that a failed pass still waits for, or None when it may run."""
-    if state.status == "RETRY_WAITING" and state.next_try is not None and state.next_try > now:
+    if state.status in ("RETRY_WAITING", "ERROR") and state.next_try is not None and state.next_try > now:
         return state.next_try
     return None

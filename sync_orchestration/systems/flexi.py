@@ -65,7 +65,8 @@ class FlexiClient:
     def switch_tracking(self, *, on: bool) -> None:
         """Turn the Changes API on or off. Turning it on needs a moment in which nobody works in the company."""
         path = f"{self._base}/changes/{'enable' if on else 'disable'}.json"
-        answer = self.http.send("PUT", path)
+        # The failed lock is a 500, which elsewhere is worth another try at once.
+        answer = self.http.send("PUT", path, refusals=(500,))
         if answer.status == 200:
             return
         text = self.http.quote(answer.body)
@@ -84,9 +85,12 @@ class FlexiClient:
         companies = body.get("companies") if isinstance(body, dict) else None
         company = companies.get("company") if isinstance(companies, dict) else None
         if isinstance(company, list):
-            company = next((c for c in company if c.get("dbNazev") == self.company), None)
+            listed = (c for c in company if isinstance(c, dict))
+            company = next((c for c in listed if c.get("dbNazev") == self.company), None)
         if not isinstance(company, dict):
-            raise UnavailableError(self.http.not_json(answer).replace("JSON:", "the company's description:"))
+            raise UnavailableError(
+                f"Flexi answered {answer.what} without the company's description: “{self.http.quote(answer.body)}”"
+            )
         return f"{company.get('id', '')} {company.get('createDt', '')}"
 
     def global_version(self, evidence: str) -> int:
@@ -95,9 +99,10 @@ class FlexiClient:
         answer, body = self._json("GET", f"{self._base}/{evidence}.json", params=params)
         self._refuse_errors(answer, body, evidence=evidence)
         version = _winstrom(body, self.http, answer).get("@globalVersion")
-        if version is None or not str(version).isdecimal():
-            raise TrackingOffError(_off_message(self.company))
-        return int(version)
+        try:
+            return int(version)  # type: ignore[arg-type]
+        except (TypeError, ValueError, OverflowError):
+            raise TrackingOffError(_off_message(self.company)) from None
 
     def feed(self, start: int, evidences: Sequence[str], limit: int = PAGE) -> FlexiFeedPage:
         """Read one page of changes from version `start` on, inclusive."""
@@ -105,8 +110,7 @@ class FlexiClient:
         path = f"{self._base}/changes.{self.feed_format}"
         if self.feed_format == "xml":
             answer = self.http.send("GET", path, params=params)
-            if answer.status != 200:
-                self._refuse_errors(answer, _parsed(answer), no_licence=_NO_LICENCE)
+            self._refuse_errors(answer, _parsed(answer), no_licence=_NO_LICENCE)
             return _page_from_xml(answer, self.http)
         answer, body = self._json("GET", path, params=params)
         self._refuse_errors(answer, body, no_licence=_NO_LICENCE)
@@ -139,9 +143,11 @@ class FlexiClient:
         answer, body = self._json("GET", f"{self._base}/{evidence}{where}.json", params=params)
         self._refuse_errors(answer, body, evidence=evidence)
         found = _rows(_winstrom(body, self.http, answer), evidence, answer, self.http)
-        if after is not None and found and int(found[0]["id"]) <= after:
+        ids = [int(row["id"]) for row in found]
+        if ids != sorted(set(ids)) or (after is not None and ids and ids[0] <= after):
             raise UnavailableError(
-                f"Flexi did not go on after record {after} of {evidence}: its list begins at {found[0]['id']} again."
+                f"Flexi did not list {evidence} by ascending id after record {after}: its list goes from {ids[0]} to "
+                f"{ids[-1]}, so reading on could miss records or never end."
             )
         return found
 
@@ -160,8 +166,8 @@ class FlexiClient:
         """Raise the SyncError that an error answer stands for; statuses as in article 4719646."""
         if answer.status in (200, 201):
             return
-        said = _message(body) or self.http.quote(answer.body)
-        at = self.http.settings.base_url
+        said = self.http.masked(_message(body) or "") or self.http.quote(answer.body)
+        at = self.http.settings.shown_url
         if answer.status == 401:
             raise ConfigurationError(
                 f"Flexi at {at} refuses the user or password (401): check FLEXI_USER, FLEXI_PASSWORD."
@@ -173,12 +179,12 @@ class FlexiClient:
                 no_licence or f"The Flexi user has no right to read {evidence or 'this'} (403): {said}"
             )
         if answer.status == 404:
-            what = f"the evidence {evidence} in it" if evidence else "the Changes API in it"
+            what = f"the evidence {evidence} in it" if evidence else "its Changes API, or that is switched off"
             raise ConfigurationError(
                 f"Flexi at {at} has no company {self.company!r}, or the user may not see {what} (404). "
                 "Check FLEXI_COMPANY (the name in the URL, e.g. demo) and the user's rights."
             )
-        if answer.status in (409, 500):
+        if answer.status == 409 or answer.status >= 500:
             raise UnavailableError(f"Flexi could not answer {answer.what} now (status {answer.status}): {said}")
         raise ConfigurationError(f"Flexi refused {answer.what} with status {answer.status}: {said}")
 
@@ -261,7 +267,8 @@ class FlexiSource:
             return ChangePage(changes, max(start, last + 1), page.global_version, more=False)
         if page.next_version <= max(start, last):
             raise UnavailableError(
-                f"Flexi's change feed does not move on: after version {last} it says to continue at {page.next_version}."
+                f"Flexi's change feed does not move on: after version {last} it says to continue at "
+                f"{page.next_version}."
             )
         return ChangePage(changes, page.next_version, page.global_version, more=True)
 
@@ -304,13 +311,14 @@ def _off_message(company: str) -> str:
 
 
 def _source_record(row: Payload) -> SourceRecord:
-    return SourceRecord(str(row["id"]), row, tuple(row.get("external-ids", ())))
+    listed = row.get("external-ids")
+    return SourceRecord(str(row["id"]), row, tuple(map(str, listed)) if isinstance(listed, list) else ())
 
 
 def _parsed(answer: Answer) -> Any:
     try:
         return json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -320,10 +328,14 @@ def _message(body: Any) -> str | None:
         return None
     if winstrom.get("message"):
         return str(winstrom["message"])
-    for result in winstrom.get("results") or []:
-        for error in result.get("errors") or []:
+    for result in _dicts_in(winstrom.get("results")):
+        for error in _dicts_in(result.get("errors")):
             return str(error.get("message"))
     return None
+
+
+def _dicts_in(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _winstrom(body: Any, http: HttpClient, answer: Answer) -> dict[str, Any]:
@@ -340,6 +352,14 @@ def _rows(winstrom: dict[str, Any], evidence: str, answer: Answer, http: HttpCli
         raise UnavailableError(
             f"Flexi answered {answer.what} without a list of {evidence}: “{http.quote(answer.body)}”"
         )
+    try:
+        for row in rows:
+            row["id"] = str(int(row["id"]))
+    except (TypeError, ValueError, KeyError, OverflowError):
+        raise UnavailableError(
+            f"Flexi answered {answer.what} with a record of {evidence} that has no numeric id: "
+            f"“{http.quote(answer.body)}”"
+        ) from None
     return rows
 
 
@@ -347,16 +367,16 @@ def _page_from_json(winstrom: dict[str, Any], answer: Answer, http: HttpClient) 
     try:
         changes = [
             FlexiChange(
-                evidence=row["@evidence"],
+                evidence=str(row["@evidence"]),
                 version=int(row["@in-version"]),
                 operation=_operation(row["@operation"]),
-                record_id=str(row["id"]),
-                external_ids=tuple(row.get("external-ids") or ()),
+                record_id=str(int(row["id"])),
+                external_ids=tuple(map(str, row.get("external-ids") or ())),
             )
             for row in winstrom["changes"]
         ]
         return FlexiFeedPage(changes, int(winstrom["@globalVersion"]), _next(winstrom["next"]))
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
         raise _not_a_feed(answer, http, error) from error
 
 
@@ -365,6 +385,8 @@ def _page_from_xml(answer: Answer, http: HttpClient) -> FlexiFeedPage:
 
     Entities and DTDs are refused, for the body comes from outside.
     """
+    if answer.content_type == "text/html":
+        raise UnavailableError(http.not_json(answer, "XML"))
     try:
         root = fromstring(answer.body, forbid_dtd=True)
         changes = []
@@ -377,12 +399,12 @@ def _page_from_xml(answer: Answer, http: HttpClient) -> FlexiFeedPage:
                     evidence=element.tag,
                     version=int(element.attrib["in-version"]),
                     operation=_operation(element.attrib["operation"]),
-                    record_id=ids[0],
+                    record_id=str(int(ids[0])),
                     external_ids=tuple(ids[1:]),
                 )
             )
         return FlexiFeedPage(changes, int(root.attrib["globalVersion"]), _next(root.findtext("next")))
-    except (ParseError, DefusedXmlException, KeyError, IndexError, ValueError) as error:
+    except (ParseError, DefusedXmlException, LookupError, ValueError) as error:
         raise _not_a_feed(answer, http, error) from error
 
 
@@ -400,6 +422,6 @@ def _next(value: str | None) -> int | None:
 
 def _not_a_feed(answer: Answer, http: HttpClient, error: Exception) -> SyncError:
     return UnavailableError(
-        f"Flexi answered {answer.what} with something that is not a change feed ({type(error).__name__}: {error}): "
-        f"“{http.quote(answer.body)}”"
+        f"Flexi answered {answer.what} with something that is no change feed or is cut off "
+        f"({type(error).__name__}: {http.masked(str(error))}): “{http.quote(answer.body)}”"
     )

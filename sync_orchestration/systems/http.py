@@ -2,12 +2,15 @@
 
 import json
 import os
+import re
+import ssl
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -20,6 +23,18 @@ from sync_orchestration.pipeline.errors import ConfigurationError, UnavailableEr
 
 _PASSING_STATUSES = {429, 502, 503, 504}
 _QUOTE = 200
+_LONGEST_RETRY_AFTER = 366 * 24 * 3600.0
+
+_WRONG_SETTINGS = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
+    requests.exceptions.InvalidHeader,
+)
+_BROKEN_OFF = (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)
+
+# How urllib3 begins its messages: the connection, as Python prints it.
+_CONNECTION = re.compile(r"^<?HTTPS?Connection(Pool)?\([^)]*\)( at \w+>)?: |^<[^>]*>: ")
 
 T = TypeVar("T")
 
@@ -44,6 +59,15 @@ class HttpSettings:
     longest_wait: float = 30.0
     max_body: int = 256 * 1024 * 1024
     secrets: tuple[str, ...] = ()
+
+    @property
+    def shown_url(self) -> str:
+        """The address as messages print it: without a user and password that somebody wrote into it."""
+        try:
+            parts = urlsplit(self.base_url)
+        except ValueError:
+            return self.base_url.rpartition("@")[2]
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +115,12 @@ class HttpClient:
         json_body: Any = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool = True,
+        refusals: Collection[int] = (),
     ) -> Answer:
         """Send one request and return its answer.
 
         With `repeatable` False a request that may have arrived is not sent again, for its effect could double.
+        `refusals` are statuses that elsewhere mean a broken server, but whose answers this caller understands.
         """
         data = None if json_body is None else json.dumps(json_body, ensure_ascii=False).encode("utf-8", "replace")
         sent_headers = dict(headers or {})
@@ -103,33 +129,42 @@ class HttpClient:
         elif method in ("POST", "PUT"):
             sent_headers.setdefault("Content-Length", "0")
         return self._with_retries(
-            lambda: self._attempt(method, path, params, data, sent_headers, repeatable=repeatable)
+            lambda: self._judged(
+                self._attempt(method, path, params, data, sent_headers, repeatable=repeatable),
+                refusals,
+                repeatable=repeatable,
+            )
         )
 
     def send_json(self, method: str, path: str, **request: Any) -> tuple[Answer, Any]:
         """Send one request and return its answer with the parsed JSON.
 
-        An answer that is not JSON is asked for again, then raises UnavailableError which quotes its beginning.
-        Arguments as for `send`.
+        A success that is not JSON is asked for again, then raises UnavailableError which quotes its beginning. With
+        an error status the JSON is None instead, for the status says enough. Arguments as for `send`.
         """
 
         def attempt() -> tuple[Answer, Any]:
             answer = self.send(method, path, **request)
             try:
                 return answer, json.loads(answer.body)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
+                if answer.status >= 400:
+                    return answer, None
                 raise _PassingFaultError(self.not_json(answer)) from error
 
         if not request.get("repeatable", True):
             return self._once(attempt)
         return self._with_retries(attempt)
 
-    def not_json(self, answer: Answer) -> str:
-        """Describe an answer that should have been JSON."""
-        kind = "an HTML page" if answer.content_type == "text/html" else "a body that is not JSON or is cut off"
+    def not_json(self, answer: Answer, wanted: str = "JSON") -> str:
+        """Describe an answer that should have been JSON, or whatever was `wanted`."""
+        said = f"{self.settings.name} answered {answer.what} with"
+        quoted = f"(status {answer.status}) instead of {wanted}: “{self.quote(answer.body)}”."
+        if answer.content_type != "text/html":
+            return f"{said} a body that is not {wanted} or is cut off {quoted}"
         return (
-            f"{self.settings.name} answered {answer.what} with {kind} (status {answer.status}) instead of JSON: "
-            f"“{self.quote(answer.body)}”"
+            f"{said} an HTML page {quoted} Is {self.settings.shown_url} its address, or does a login page or a proxy "
+            "answer in its place?"
         )
 
     def quote(self, body: bytes) -> str:
@@ -138,7 +173,7 @@ class HttpClient:
 
     def masked(self, text: str) -> str:
         """Return `text` without any secret of this connection."""
-        return mask(text, self.settings.secrets)
+        return mask(text, (*self.settings.secrets, *_password_in(self.settings.base_url)))
 
     def _once(self, attempt: Callable[[], T]) -> T:
         try:
@@ -182,20 +217,46 @@ class HttpClient:
         if self._on_request is not None:
             self._on_request()
         try:
-            answer = self._exchange(method, path, params, data, headers, what)
+            return self._exchange(method, path, params, data, headers, what)
         except requests.exceptions.SSLError as error:
-            raise ConfigurationError(
-                f"The TLS certificate of {self.settings.name} ({self.settings.base_url}) is not trusted: "
-                f"{self.masked(_root_cause(error))}. Install its CA, or set verify_tls: false by name."
-            ) from None
+            raise self._tls_fault(error) from None
         except requests.exceptions.ConnectTimeout:
             raise _PassingFaultError(self._unreachable("no connection within the time limit")) from None
-        except (requests.exceptions.RequestException, OSError) as error:
-            fault = self._unreachable(_root_cause(error))
-            if repeatable or _never_arrived(error):
-                raise _PassingFaultError(fault) from None
-            raise UnavailableError(fault) from None
-        return self._judged(answer, repeatable=repeatable)
+        except _WRONG_SETTINGS as error:
+            raise ConfigurationError(
+                f"No request can be sent to {self.settings.name} at {self.settings.shown_url}: "
+                f"{self.masked(_root_cause(error))}. Check its address and its password or key for stray characters."
+            ) from None
+        except _BROKEN_OFF as error:
+            fault = self.masked(
+                f"The answer of {self.settings.name} to {what} broke off or is garbled: {_root_cause(error)}."
+            )
+            raise self._lost(fault, error, repeatable=repeatable) from None
+        # ValueError: requests reads the address of a redirect even when it does not follow it.
+        except (requests.exceptions.RequestException, OSError, ValueError) as error:
+            raise self._lost(self._unreachable(_root_cause(error)), error, repeatable=repeatable) from None
+
+    def _tls_fault(self, error: requests.exceptions.SSLError) -> Exception:
+        where = f"{self.settings.name} ({self.settings.shown_url})"
+        why = self.masked(_root_cause(error))
+        kind = repr(error)
+        if isinstance(error.__context__, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in kind:
+            return ConfigurationError(
+                f"The TLS certificate of {where} is not trusted: {why}. Install its CA, or set verify_tls: false by "
+                "name."
+            )
+        if "WRONG_VERSION_NUMBER" in kind or "RECORD_LAYER_FAILURE" in kind:
+            return ConfigurationError(
+                f"What answers at {where} does not speak TLS: {why}. Does its address begin with http://, or has it "
+                "another port?"
+            )
+        return _PassingFaultError(self._unreachable(why))
+
+    def _lost(self, fault: str, error: BaseException, *, repeatable: bool) -> Exception:
+        """Return what to raise for a request whose answer did not arrive."""
+        if repeatable or _never_arrived(error):
+            return _PassingFaultError(fault)
+        return UnavailableError(fault)
 
     def _exchange(
         self, method: str, path: str, params: Any, data: bytes | None, headers: Mapping[str, str], what: str
@@ -206,7 +267,8 @@ class HttpClient:
             url,
             params=params,
             data=data,
-            headers=headers,
+            # As bytes, for http.client would encode text as Latin-1 and fail on a key beyond it.
+            headers={name: value.encode("utf-8", "surrogateescape") for name, value in headers.items()},
             timeout=self.settings.timeout,
             allow_redirects=False,
             stream=True,
@@ -226,15 +288,18 @@ class HttpClient:
             pieces.append(piece)
         return b"".join(pieces)
 
-    def _judged(self, answer: Answer, *, repeatable: bool) -> Answer:
+    def _judged(self, answer: Answer, refusals: Collection[int], *, repeatable: bool) -> Answer:
         name = self.settings.name
+        if answer.status in refusals:
+            return answer
         # A 500 with JSON is a refusal that its reader understands (Odoo's JSON-2); with HTML the server broke.
         broken = answer.status == 500 and not answer.content_type.endswith("json")
         if answer.status in _PASSING_STATUSES or broken:
             wait = _retry_after(answer.headers)
             reason = {429: "asked for patience", 500: "failed"}.get(answer.status, "is not available")
             waiting = "" if wait is None else f"; it asks to wait {wait:.0f} s"
-            message = f"{name} {reason}: {answer.what} was answered with status {answer.status}{waiting}."
+            quoted = f": “{self.quote(answer.body)}”" if broken else ""
+            message = f"{name} {reason}: {answer.what} was answered with status {answer.status}{waiting}{quoted}."
             if repeatable or answer.status in (429, 503):
                 raise _PassingFaultError(message, wait)
             raise UnavailableError(message, wait)
@@ -242,12 +307,12 @@ class HttpClient:
             where = self.masked(answer.headers.get("Location", "nowhere"))
             raise ConfigurationError(
                 f"{name} answered {answer.what} with a redirect to {where}. Is the URL right "
-                f"({self.settings.base_url}), and does the user exist?"
+                f"({self.settings.shown_url}), and does the user exist?"
             )
         return answer
 
     def _unreachable(self, why: str) -> str:
-        return self.masked(f"{self.settings.name} cannot be reached at {self.settings.base_url}: {why}.")
+        return self.masked(f"{self.settings.name} cannot be reached at {self.settings.shown_url}: {why}.")
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
@@ -277,18 +342,25 @@ def _ca_bundle() -> bool | str:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Read Retry-After, which is a number of seconds or an HTTP date (RFC 9110, 10.2.3)."""
+    """Read Retry-After, which is a number of seconds or an HTTP date (RFC 9110, 10.2.3).
+
+    No server means more than a year, and a date that far would overflow where it is added to a time.
+    """
     value = headers.get("Retry-After", "").strip()
-    if not value:
-        return None
     try:
-        return max(float(value), 0.0)
-    except ValueError:
-        pass
-    try:
-        return max((parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds(), 0.0)
-    except (ValueError, TypeError):
+        seconds = float(value) if value.isdecimal() else _seconds_until(value)
+    except (ValueError, TypeError, OverflowError):
         return None
+    return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)
+
+
+def _seconds_until(http_date: str) -> float:
+    return (parsedate_to_datetime(http_date) - datetime.now(UTC)).total_seconds()
+
+
+def _password_in(url: str) -> tuple[str, ...]:
+    userinfo = url.partition("//")[2].rpartition("@")[0]
+    return (userinfo.partition(":")[2],) if ":" in userinfo else ()
 
 
 def _never_arrived(error: BaseException) -> bool:
@@ -298,6 +370,14 @@ def _never_arrived(error: BaseException) -> bool:
 
 def _root_cause(error: BaseException) -> str:
     """Return the innermost reason of a chain of library errors, which is the one that a person understands."""
-    reason = getattr(error.args[0] if error.args else None, "reason", None) or error
-    text = str(reason).rpartition(">: ")[2] or str(reason)
-    return text.removeprefix("('").split("', ")[0].rstrip(".")
+    inner = error
+    while (deeper := _reason_of(inner)) is not None:
+        inner = deeper
+    text = _CONNECTION.sub("", str(inner)).rstrip(".")
+    return text or type(inner).__name__
+
+
+def _reason_of(error: BaseException) -> BaseException | None:
+    """Return the error that a library's error was made for: its `reason`, or one of its arguments."""
+    candidates = (getattr(error, "reason", None), *reversed(error.args))
+    return next((c for c in candidates if isinstance(c, BaseException)), None)

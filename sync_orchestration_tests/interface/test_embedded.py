@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import pytest
@@ -74,10 +75,25 @@ def url_from(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
+def socket_of(url: str) -> Path:
+    """The socket file of the server at `url`."""
+    query = parse_qs(urlsplit(url).query)
+    return Path(query["host"][0]) / f".s.PGSQL.{query['port'][0]}"
+
+
+def test_a_server_in_the_place_of_a_deleted_one_has_a_socket_of_its_own(state_dir: Path) -> None:
+    before = socket_of(embedded_url(state_dir, fast_and_unsafe=True))
+    shutil.rmtree(state_dir / "postgres")
+
+    after = socket_of(embedded_url(state_dir, fast_and_unsafe=True))
+
+    assert after.name != before.name
+
+
 def test_it_is_a_durable_utf8_server_that_listens_on_no_port(state_dir: Path) -> None:
     url = embedded_url(state_dir)
 
-    assert url == f"postgresql://postgres@/postgres?host={state_dir.resolve()}/postgres"
+    assert url.startswith(f"postgresql://postgres@/postgres?host={state_dir.resolve()}/postgres&port=")
     assert value_of(url, "SHOW fsync") == "on"
     assert value_of(url, "SHOW synchronous_commit") == "on"
     assert value_of(url, "SHOW listen_addresses") == ""
@@ -135,7 +151,7 @@ def test_a_process_that_got_the_number_of_a_killed_server_is_not_taken_for_it(st
     url = embedded_url(state_dir, fast_and_unsafe=True)
     dead = str(postmaster_pid(state_dir))
     kill_server(state_dir)
-    for name in ("data/postmaster.pid", ".s.PGSQL.5432.lock"):
+    for name in ("data/postmaster.pid", f"{socket_of(url).name}.lock"):
         stale = state_dir / "postgres" / name
         stale.write_text(stale.read_text().replace(dead, str(os.getpid()), 1))
 
@@ -155,7 +171,7 @@ def test_a_starter_killed_halfway_leaves_nothing_in_the_way(state_dir: Path) -> 
 
 def test_a_server_whose_socket_was_removed_is_reachable_again(state_dir: Path) -> None:
     url = embedded_url(state_dir, fast_and_unsafe=True)
-    (state_dir / "postgres/.s.PGSQL.5432").unlink()
+    socket_of(url).unlink()
 
     assert embedded_url(state_dir, fast_and_unsafe=True) == url
     assert value_of(url, "SELECT 1") == 1
@@ -165,7 +181,7 @@ def test_a_server_whose_socket_was_removed_is_reachable_again(state_dir: Path) -
 def test_a_path_unfit_for_a_socket_gets_a_private_folder_elsewhere(state_dir: Path, name: str) -> None:
     unfit = state_dir / name
     url = embedded_url(unfit, fast_and_unsafe=True)
-    sockets = Path(url.partition("host=")[2])
+    sockets = socket_of(url).parent
     try:
         assert value_of(url, "SELECT 1") == 1
         assert sockets.parent == Path(tempfile.gettempdir()).resolve()
@@ -178,7 +194,7 @@ def test_a_path_unfit_for_a_socket_gets_a_private_folder_elsewhere(state_dir: Pa
 
 def test_a_socket_folder_that_others_may_enter_is_refused(state_dir: Path) -> None:
     unfit = state_dir / ("a" * 100)
-    sockets = Path(embedded_url(unfit, fast_and_unsafe=True).partition("host=")[2])
+    sockets = socket_of(embedded_url(unfit, fast_and_unsafe=True)).parent
     stop_embedded(unfit)
     sockets.mkdir()
     sockets.chmod(0o777)

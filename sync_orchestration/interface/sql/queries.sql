@@ -10,9 +10,9 @@ CREATE TEMPORARY TABLE staging (
 COPY staging (record_key, entity, operation, position, partition_key, payload, payload_hash, external_ids) FROM STDIN
 
 -- A newer position wins; an older one is history. At an equal position only a different payload counts, unless the
--- write is to be repeated (force). A record whose payload is what was already written
--- only moves on. A row that is being written keeps its claim: the writer sees at settling that the position has
--- moved on and hands the row back. A delete of a record that never arrived is no news.
+-- write is to be repeated (force). A record whose payload is what was already written only moves on. A row that is
+-- being written keeps its worker but not the claimed position: so the writer sees at settling that there is news, and
+-- hands the row back. A delete of a record that never arrived is no news; one that was done before is no new flood.
 -- name: land_staging
 INSERT INTO sync.interface_row AS r (
     sync, source_system, record_key, entity, operation, position, partition_key,
@@ -37,7 +37,9 @@ ON CONFLICT (sync, source_system, record_key) DO UPDATE SET
     attempts = CASE WHEN r.status = 'failed' THEN r.attempts ELSE 0 END,
     next_attempt_at = CASE WHEN r.status = 'processed' AND r.operation <> 'delete' AND NOT %(force)s
                                 AND r.payload_hash = excluded.payload_hash THEN r.next_attempt_at END,
-    delete_confirmed = false,
+    claimed_position = NULL,
+    delete_confirmed = r.operation = 'delete' AND excluded.operation = 'delete'
+                       AND (r.delete_confirmed OR r.status = 'processed'),
     status = CASE WHEN r.status = 'processing' THEN 'processing'
                   WHEN r.status = 'processed' AND r.operation <> 'delete' AND NOT %(force)s
                        AND r.payload_hash = excluded.payload_hash THEN 'processed'
@@ -101,8 +103,8 @@ RETURNING r.sync, r.source_system, r.record_key, r.entity, r.operation, r.positi
 
 -- name: create_settling
 CREATE TEMPORARY TABLE settling (
-    source_system text, record_key text, position bigint, status text, error_code text, error_field text,
-    error_message text, next_attempt_at timestamptz, target_id text, counts boolean
+    source_system text, record_key text, status text, error_code text, error_field text, error_message text,
+    next_attempt_at timestamptz, target_id text, counts boolean
 ) ON COMMIT DROP
 
 -- name: copy_settling
@@ -110,7 +112,7 @@ COPY settling FROM STDIN
 
 -- name: settle
 UPDATE sync.interface_row r SET
-    status = CASE WHEN r.position = s.position THEN s.status ELSE 'pending' END,
+    status = CASE WHEN r.claimed_position IS NULL THEN 'pending' ELSE s.status END,
     claimed_by = NULL,
     claimed_position = NULL,
     error_code = s.error_code,
@@ -119,7 +121,7 @@ UPDATE sync.interface_row r SET
     attempts = r.attempts + CASE WHEN s.counts THEN 1 ELSE 0 END,
     first_failed_at = CASE WHEN s.status <> 'failed' THEN NULL ELSE coalesce(r.first_failed_at, now()) END,
     last_attempt_at = CASE WHEN s.counts THEN now() ELSE r.last_attempt_at END,
-    next_attempt_at = s.next_attempt_at,
+    next_attempt_at = CASE WHEN r.claimed_position IS NULL THEN NULL ELSE s.next_attempt_at END,
     processed_at = CASE WHEN s.status = 'processed' THEN now() ELSE r.processed_at END,
     target_system = %(target_system)s,
     target_id = s.target_id
@@ -173,11 +175,6 @@ FROM sync.interface_row WHERE sync = %(sync)s
 -- name: counts_by_status
 SELECT sync, status, count(*) AS rows FROM sync.interface_row
 WHERE %(sync)s::text IS NULL OR sync = %(sync)s GROUP BY sync, status
-
--- name: counts_by_error
-SELECT error_code, error_field, count(*) AS rows, min(error_message) AS example, min(first_failed_at) AS since
-FROM sync.interface_row WHERE sync = %(sync)s AND status = 'failed'
-GROUP BY error_code, error_field ORDER BY rows DESC, error_code
 
 -- name: failing_rows
 SELECT source_system, record_key, operation, status, error_code, error_field, error_message, attempts,
@@ -240,6 +237,3 @@ WHERE sync = %(sync)s
 
 -- name: database_time
 SELECT clock_timestamp() AS now
-
--- name: analyze_rows
-ANALYZE sync.interface_row

@@ -1,12 +1,11 @@
 """Calls methods of Odoo's models: by JSON-RPC up to 18, by JSON-2 from 19 on, with the same arguments."""
 
-import json
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from sync_orchestration.pipeline.errors import ConfigurationError, UnavailableError
-from sync_orchestration.systems.http import Answer, HttpClient
+from sync_orchestration.systems.http import HttpClient
 from sync_orchestration.systems.odoo.errors import OdooError, error_from_body
 
 Dialect = Literal["auto", "json-rpc", "json-2"]
@@ -34,6 +33,7 @@ class OdooClient:
         self._caller: _Caller | None = None
         self._lock = threading.Lock()
         self._fields: dict[str, dict[str, dict[str, Any]]] = {}
+        self._allowed: set[str] = set()
 
     def call(
         self,
@@ -61,19 +61,34 @@ class OdooClient:
         """Return name → {type, relation, string} of the model's fields in this Odoo; asked once."""
         if model not in self._fields:
             attributes = ["type", "relation", "string", "readonly"]
-            self._fields[model] = self.call(model, "fields_get", attributes=attributes)
+            found = self.call(model, "fields_get", attributes=attributes)
+            if not isinstance(found, dict) or not all(isinstance(f, dict) and "type" in f for f in found.values()):
+                raise UnavailableError(f"Odoo answered {model}.fields_get with something that describes no fields.")
+            self._fields[model] = found
         return self._fields[model]
 
     def check(self, models: Sequence[str]) -> str:
         """Try the connection and the rights on `models` with harmless calls; returns a sentence. Raises SyncError."""
         for model in models:
-            for operation in ("read", "create", "write"):
-                if not self.call(model, "check_access_rights", operation=operation, raise_exception=False):
-                    raise ConfigurationError(
-                        f"The Odoo user {self.user} may not {operation} {model}. Give it the right "
-                        "(for contacts: Contact Creation)."
-                    )
+            self._require_rights(model)
         return f"database {self.database}, {type(self._connected()).__name__.strip('_')}"
+
+    def refuse_without_rights(self, model: str) -> None:
+        """Raise ConfigurationError when the user may not write `model` at all; asked until it may.
+
+        `load` reports a missing right once for each row, in the user's language, as if the rows were wrong.
+        """
+        if model not in self._allowed:
+            self._require_rights(model)
+            self._allowed.add(model)
+
+    def _require_rights(self, model: str) -> None:
+        for operation in ("read", "create", "write"):
+            if not self.call(model, "check_access_rights", operation=operation, raise_exception=False):
+                raise ConfigurationError(
+                    f"The Odoo user {self.user} may not {operation} {model}. Give it the right "
+                    "(for contacts: Contact Creation)."
+                )
 
     def _connected(self) -> _Caller:
         with self._lock:
@@ -133,16 +148,17 @@ class _JsonRpc:
             "params": {"service": service, "method": method, "args": args},
         }
         answer, reply = self._http.send_json("POST", "/jsonrpc", json_body=body, repeatable=repeatable)
-        if answer.status == 404:
+        if answer.status in (404, 405):
             raise ConfigurationError(
-                f"There is no Odoo at {self._http.settings.base_url}, or its RPC is switched off (404): check ODOO_URL."
+                f"There is no Odoo at {self._http.settings.shown_url}, or its RPC is switched off "
+                f"({answer.status}): check ODOO_URL."
             )
         if answer.status != 200 or not isinstance(reply, dict):
             raise UnavailableError(f"Odoo answered {call} with status {answer.status}: {self._http.quote(answer.body)}")
         error = reply.get("error")
         if error:
             data = error.get("data") if isinstance(error, dict) else None
-            raise error_from_body(data or {"message": str(error)}, call)
+            raise error_from_body(data or {"message": str(error)}, call, self._http.masked)
         # A method that returns None answers with neither result nor error (measured).
         return reply.get("result")
 
@@ -167,25 +183,17 @@ class _Json2:
     ) -> Any:
         body = dict(arguments) if ids is None else {"ids": list(ids), **arguments}
         call = f"{model}.{method}"
-        answer = self._http.send(
+        answer, reply = self._http.send_json(
             "POST", f"/json/2/{model}/{method}", json_body=body, headers=self._headers, repeatable=repeatable
         )
-        reply = self._parsed(answer, call)
         if answer.status == 200:
             return reply
-        if not isinstance(reply, dict):
-            raise UnavailableError(f"Odoo answered {call} with status {answer.status}: {self._http.quote(answer.body)}")
-        raise error_from_body(reply, call)
-
-    def _parsed(self, answer: Answer, call: str) -> Any:
-        try:
-            return json.loads(answer.body)
-        except ValueError:
-            pass
+        if isinstance(reply, dict):
+            raise error_from_body(reply, call, self._http.masked)
         if answer.status == 404:
             # Measured: an unknown or unnamed database is a 404 with an HTML body.
             raise ConfigurationError(
-                f"Odoo at {self._http.settings.base_url} does not know the database named by ODOO_DATABASE, "
+                f"Odoo at {self._http.settings.shown_url} does not know the database named by ODOO_DATABASE, "
                 f"or has no {call} (404)."
             )
         raise UnavailableError(self._http.not_json(answer))

@@ -4,7 +4,7 @@ Odoo names the Python exception in every error body, on both RPC dialects; its t
 name decides. Measured on 18.0 and 19.0.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
 from sync_orchestration.pipeline.errors import SyncError
@@ -38,6 +38,11 @@ class OdooError(SyncError):
         return self.name in RECORD_FAULTS
 
     @property
+    def is_about_missing(self) -> bool:
+        """True when a record of the call does not exist any more."""
+        return self.name == "odoo.exceptions.MissingError"
+
+    @property
     def is_passing(self) -> bool:
         """True when the database behind Odoo was busy or short of connections."""
         return self.name.startswith(_PASSING) and "does not exist" not in self.message
@@ -53,11 +58,12 @@ class OdooError(SyncError):
         return self.name in _LOGIN
 
 
-def error_from_body(body: Mapping[str, Any], call: str) -> OdooError:
+def error_from_body(body: Any, call: str, masked: Callable[[str], str]) -> OdooError:
     """Build the error from an error body: JSON-RPC's `error.data`, or the whole body in JSON-2.
 
-    The traceback in `debug` is left out on purpose.
+    The traceback in `debug` is left out on purpose; `masked` takes secrets out of the text.
     """
-    name = str(body.get("name") or "unknown")
-    message = " ".join(str(body.get("message") or name).split())
-    return OdooError(name, message, call)
+    told = body if isinstance(body, dict) else {"message": body}
+    name = str(told.get("name") or "unknown")
+    message = " ".join(str(told.get("message") or name).split())
+    return OdooError(name, masked(message), call)

@@ -6,7 +6,7 @@ rows at once, database errors for at most ten; an error that breaks the batch is
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sync_orchestration.mapping.records import RecordError
@@ -56,7 +56,10 @@ class Loader:
                     for row, target_id in zip(batch, answer, strict=True)
                 )
                 continue
-            blamed = {i: error for i, error in answer.items() if i < len(batch)}
+            blamed = {i: _with_field(error, columns, batch[i]) for i, error in answer.items() if i < len(batch)}
+            if len({error.message for error in blamed.values() if error.field is None}) == 1:
+                # One and the same text on all rows may be about the user, not about them.
+                self.client.refuse_without_rights(self.model)
             if not blamed and len(batch) == 1:
                 raise UnavailableError(f"Odoo wrote nothing of a {self.model} and did not say why.")
             if not blamed:
@@ -80,9 +83,14 @@ class Loader:
                 if not error.is_record_fault:
                     raise
                 return {0: RecordError("refused", None, error.message)} if len(batch) == 1 else {}
-            if answer["ids"]:
-                return list(answer["ids"])
-            errors = blamed_rows(answer["messages"])
+            ids, messages = _ids_and_messages(answer, self.model)
+            if ids:
+                if len(ids) != len(batch):
+                    raise UnavailableError(f"Odoo wrote {len(ids)} records of {self.model} for {len(batch)} rows.")
+                return ids
+            errors = blamed_rows(messages)
+            if not errors and len(batch) == 1 and (texts := [m for m in messages if m.get("type") == "error"]):
+                return {0: _record_error(texts)}
             if not _all_concurrent(errors):
                 return errors
             # Odoo does not repeat a `load` that lost a race against another writer; the race is over by now.
@@ -90,36 +98,74 @@ class Loader:
         return errors
 
 
+def _with_field(error: RecordError, columns: Sequence[str], row: LoadRow) -> RecordError:
+    """Name the field of a constraint's error, which Odoo does not: the one whose value the message quotes first."""
+    if error.field is not None:
+        return error
+    places = {
+        column.partition("/")[0]: error.message.find(f"[{cell}]")
+        for column, cell in zip(columns, row.cells, strict=True)
+        if column != "id" and cell
+    }
+    # base_vat quotes the number without the country's prefix.
+    places |= {
+        "vat": error.message.find(f"[{cell[2:]}]")
+        for c, cell in zip(columns, row.cells, strict=True)
+        if c == "vat" and places.get("vat") == -1
+    }
+    quoted = {field: place for field, place in places.items() if place >= 0}
+    return replace(error, field=min(quoted, key=lambda field: quoted[field])) if quoted else error
+
+
 def _all_concurrent(errors: Mapping[int, RecordError]) -> bool:
     return bool(errors) and all(error.code == "concurrent_update" for error in errors.values())
+
+
+def _ids_and_messages(answer: Any, model: str) -> tuple[list[int], list[Mapping[str, Any]]]:
+    if not isinstance(answer, dict) or "ids" not in answer:
+        raise UnavailableError(f"Odoo answered {model}.load with something that tells no ids.")
+    ids, messages = answer["ids"], answer.get("messages")
+    return (
+        list(ids) if isinstance(ids, list) else [],
+        [m for m in messages if isinstance(m, Mapping)] if isinstance(messages, list) else [],
+    )
 
 
 def blamed_rows(messages: Sequence[Mapping[str, Any]]) -> dict[int, RecordError]:
     """Return the error of each row that `load` blames, by row number.
 
-    The message that is pinned on the first row is dropped when the same text stands on another row as well.
+    What broke the batch is pinned on its first row, too. That message is dropped when the same text stands on another
+    row as well, or may have stood there had `load` not stopped after ten errors; if it was the first row's own, it
+    comes again when the batch is sent without the other rows.
     """
     errors = [m for m in messages if m.get("type") == "error" and _row_of(m) is not None]
-    texts_elsewhere = {str(m["message"]) for m in errors if _row_of(m) != 0}
+    texts_elsewhere = {_text(m) for m in errors if _row_of(m) != 0}
+    interrupted = any(_row_of(m) is None for m in messages)
     gathered: dict[int, list[Mapping[str, Any]]] = {}
-    for message in errors:
+    for place, message in enumerate(errors):
         row = _row_of(message)
-        if row is None or (row == 0 and str(message["message"]) in texts_elsewhere and not message.get("field")):
+        elsewhere = _text(message) in texts_elsewhere or (place == 0 and interrupted and bool(texts_elsewhere))
+        if row is None or (row == 0 and elsewhere and not message.get("field")):
             continue
         gathered.setdefault(row, []).append(message)
     return {row: _record_error(found) for row, found in gathered.items()}
 
 
+def _text(message: Mapping[str, Any]) -> str:
+    return str(message.get("message") or "refused without a reason")
+
+
 def _row_of(message: Mapping[str, Any]) -> int | None:
     rows = message.get("rows")
-    if isinstance(rows, Mapping) and isinstance(rows.get("from"), int):
-        return int(rows["from"])
-    record = message.get("record")
-    return record if isinstance(record, int) else None
+    row = rows.get("from") if isinstance(rows, Mapping) else None
+    for number in (row, message.get("record")):
+        if isinstance(number, int) and not isinstance(number, bool) and number >= 0:
+            return number
+    return None
 
 
 def _record_error(messages: Sequence[Mapping[str, Any]]) -> RecordError:
-    texts = list(dict.fromkeys(_plain(str(message["message"])) for message in messages))
+    texts = list(dict.fromkeys(_plain(_text(message)) for message in messages))
     if any(_SERIALIZATION in text for text in texts):
         return RecordError("concurrent_update", None, "another transaction wrote the record at the same time")
     fields = dict.fromkeys(str(m["field"]).partition("/")[0] for m in messages if m.get("field"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sync_orchestration.mapping.records import RecordError, Reference
-from sync_orchestration.pipeline.errors import ConfigurationError
+from sync_orchestration.pipeline.errors import ConfigurationError, UnavailableError
 from sync_orchestration.pipeline.protocols import CurrentRecord, Outcome, TargetRecord
 from sync_orchestration.systems.odoo.client import OdooClient
 from sync_orchestration.systems.odoo.errors import OdooError
@@ -46,7 +46,7 @@ class OdooTarget:
             self._references.update(dict.fromkeys(wanted.values()))
             # Backwards, so that of several records with one value the oldest is taken.
             for row in reversed(rows):
-                if (reference := wanted.get(row[name])) is not None:
+                if (reference := wanted.get(str(row[name]))) is not None:
                     self._references[reference] = row["id"]
         return {r: found for r in references if (found := self._references[r]) is not None}
 
@@ -73,7 +73,8 @@ class OdooTarget:
         kinds = self._kinds()
         names = [name for name in self.fields if name in kinds]
         columns = ["id", *(load_column(name, kinds[name]) for name in names)]
-        loader = Loader(self.client, self.model, dict(self.context))
+        # Measured: `load` takes datetimes in the user's time zone, unlike every other method.
+        loader = Loader(self.client, self.model, {"tz": "UTC", **self.context})
         outcomes: dict[str, Outcome] = {}
         for batch in _batched(records, self.batch):
             rows = [
@@ -116,6 +117,8 @@ class OdooTarget:
         except OdooError as error:
             if not error.is_record_fault:
                 raise
+            if len(batch) == 1 and error.is_about_missing:
+                return {batch[0][0]: Outcome(None)}
             if len(batch) == 1:
                 return {batch[0][0]: Outcome(str(ids[0]), RecordError("refused", None, error.message))}
             middle = len(batch) // 2
@@ -139,7 +142,7 @@ class OdooTarget:
         keys = {r.external_id: r.key for r in records}
         domain = [["module", "=", self.module], ["name", "in", sorted(keys)], ["model", "=", self.model]]
         rows = self._read_external_ids(domain, ["name", "res_id"])
-        return {keys[row["name"]]: row["res_id"] for row in rows}
+        return {keys[name]: int(row["res_id"] or 0) for row in rows if (name := str(row["name"])) in keys}
 
     def _read_external_ids(self, domain: list[Any], names: list[str]) -> list[dict[str, Any]]:
         try:
@@ -161,15 +164,19 @@ class OdooTarget:
     def _read(self, ids: Sequence[int], strangers: Sequence[TargetRecord]) -> list[dict[str, Any]]:
         """Read records by id, and those that strangers may be, in one request."""
         alternatives: list[list[Any]] = [["id", "in", sorted(set(ids))]] if ids else []
-        for name in self.match_on:
+        for name in self._matched_on():
             values = sorted({str(r.values[name]) for r in strangers if r.values.get(name)})
             if values:
                 alternatives.append([name, "in", values])
         if not alternatives:
             return []
         domain = ["|"] * (len(alternatives) - 1) + alternatives
-        names = list(dict.fromkeys([*self._kinds(), *self.match_on, *self._parent_field()]))
+        names = list(dict.fromkeys([*self._kinds(), *self._matched_on(), *self._parent_field()]))
         return self._search_read(self.model, domain, names, {})
+
+    def _matched_on(self) -> list[str]:
+        known = self.client.fields(self.model) if self.match_on else {}
+        return [name for name in self.match_on if name in known]
 
     def _parent_field(self) -> list[str]:
         return ["parent_id"] if self.match_on and "parent_id" in self.client.fields(self.model) else []
@@ -188,7 +195,7 @@ class OdooTarget:
         ours = self._linked_already([row["id"] for row in heads])
         free = [row for row in heads if row["id"] not in ours]
         found: dict[str, CurrentRecord | RecordError] = {}
-        for name in self.match_on:
+        for name in self._matched_on():
             by_value: dict[str, list[Mapping[str, Any]]] = {}
             for row in free:
                 by_value.setdefault(str(row[name] or ""), []).append(row)
@@ -243,7 +250,7 @@ class OdooTarget:
         self, model: str, domain: list[Any], names: Sequence[str], context: Mapping[str, Any]
     ) -> list[dict[str, Any]]:
         """Read all records that match, archived ones too."""
-        rows: list[dict[str, Any]] = self.client.call(
+        rows = self.client.call(
             model,
             "search_read",
             domain=domain,
@@ -251,6 +258,11 @@ class OdooTarget:
             order="id",
             context={"active_test": False, **context},
         )
+        wanted = {"id", *names}
+        if not isinstance(rows, list) or not all(
+            isinstance(row, dict) and wanted <= row.keys() and isinstance(row["id"], int) for row in rows
+        ):
+            raise UnavailableError(f"Odoo answered {model}.search_read with something that is no list of its records.")
         return rows
 
 

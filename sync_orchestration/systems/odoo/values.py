@@ -8,12 +8,26 @@ import re
 from typing import Any
 
 _TAGS = re.compile(r"<[^>]*>")
+# "Jan <jan@example.com>" and "a < b" are text; only known elements make a text markup.
+_MARKUP = re.compile(
+    r"</?(p|div|br|hr|span|a|b|i|u|s|em|strong|small|sup|sub|ul|ol|li|h[1-6]|table|thead|tbody|tr|td|th|pre|code|"
+    r"blockquote|img|font|section)(\s[^<>]*)?/?>",
+    re.IGNORECASE,
+)
 _BREAKS = re.compile(r"<br\s*/?>|</(p|div|li)>", re.IGNORECASE)
 _NOT_ALNUM = re.compile(r"[\W_]+")
 
 
 def same_value(field: str, kind: str, current: Any, wanted: Any) -> bool:
     """Tell whether Odoo would store for `wanted` what it holds already. `kind` is the field's type."""
+    try:
+        return _same(field, kind, current, wanted)
+    except (TypeError, ValueError, OverflowError):
+        # A value that its type cannot hold is Odoo's to refuse.
+        return False
+
+
+def _same(field: str, kind: str, current: Any, wanted: Any) -> bool:
     if kind == "boolean":
         return bool(current) == bool(wanted)
     if kind in ("many2one", "many2many"):
@@ -21,7 +35,9 @@ def same_value(field: str, kind: str, current: Any, wanted: Any) -> bool:
     if kind in ("integer", "float", "monetary"):
         return _number(current) == _number(wanted)
     if kind == "html":
-        return html_text(current) == html_text(wanted)
+        return html_text(current) == html_text(load_cell(kind, wanted))
+    if field == "website":
+        return _same_website(_text(field, current), _text(field, wanted))
     return _text(field, current) == _text(field, wanted)
 
 
@@ -30,10 +46,14 @@ def _text(field: str, value: Any) -> str:
     if field == "vat":
         # base_vat rewrites "pl 123-456-32-18" to "PL1234563218".
         return _NOT_ALNUM.sub("", text).upper()
-    if field == "website":
-        # res.partner adds a missing scheme (odoo/addons/base/models/res_partner.py, _clean_website).
-        return text.removeprefix("https://").removeprefix("http://").rstrip("/").lower()
     return text
+
+
+def _same_website(current: str, wanted: str) -> bool:
+    """Compare addresses; res.partner adds a missing scheme (odoo/addons/base/models/res_partner.py, _clean_website)."""
+    if "://" not in wanted:
+        current = current.partition("://")[2] or current
+    return current.rstrip("/") == wanted.rstrip("/")
 
 
 def html_text(value: Any) -> str:
@@ -84,6 +104,6 @@ def load_cell(kind: str, value: Any) -> str:
 
 def _as_html(text: str) -> str:
     """Keep the line breaks of plain text; text that is markup already is left to Odoo's sanitiser."""
-    if _TAGS.search(text):
+    if _MARKUP.search(text):
         return text
     return html.escape(text, quote=False).replace("\n", "<br/>")
