@@ -115,8 +115,8 @@ def target_asset(settings: SyncSettings) -> dg.AssetsDefinition:
         group_name=settings.name,
         kinds={settings.target.kind},
         pool=f"{target}_writes",
-        description=f"{settings.description} Records of {settings.target.model}, created, updated or archived by external "
-        "id. A record that is refused fails alone and is listed here.".strip(),
+        description=f"{settings.description} Records of {settings.target.model}, created, updated or archived by "
+        "external id. A record that is refused fails alone and is listed here.".strip(),
     )
     def write(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         started = time.monotonic()

@@ -10,7 +10,7 @@ import socket
 import dagster as dg
 import psutil
 
-_PROCESS_TAG = "sync/process"
+_PROCESS_TAG = ".dagster/sync_process"  # this prefix keeps it out of the list of runs
 
 
 def note_process(context: dg.AssetExecutionContext) -> None:

@@ -1,7 +1,8 @@
 """What the UI shows of a sync: counts as numbers that it plots, and the failing rows.
 
-Dagster's tables neither sort nor page. On an asset's Overview they have room for two columns at 1400 pixels, on the
-Checks tab for five; the dialog of a Markdown value takes all seven. So the same fifty rows are given in three forms.
+Dagster's tables neither sort nor page. At 1400 pixels an asset's Overview shows some forty characters of a row before
+it clips, the Checks tab has room for five columns, and the dialog of a Markdown value for all seven. So the same fifty
+rows are given in three forms.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from sync_orchestration.interface.rows import FailingRow
 from sync_orchestration.interface.state import SyncState
 
 SHOWN = 50
+_NARROW = 32
 
 
 def counts_metadata(counts: Mapping[str, float | int]) -> dict[str, dg.MetadataValue[Any]]:
@@ -37,18 +39,18 @@ def failing_metadata(
     found: dict[str, dg.MetadataValue[Any]] = {"failing_records": dg.MetadataValue.int(total)}
     if total:
         failing = rows.failing_rows(conn, sync, partition_keys=partition_keys, limit=SHOWN)
-        found["failing"] = _wide_table(failing) if wide else _narrow_table(failing)
         found["failing_in_full"] = dg.MetadataValue.md(_markdown(sync, failing, total))
+        found["failing"] = _wide_table(failing) if wide else _narrow_table(failing)
     return found
 
 
 def _narrow_table(failing: Sequence[FailingRow]) -> dg.TableMetadataValue:
     columns = [
         dg.TableColumn("record", description="Operation and key of the record in its source."),
-        dg.TableColumn("why", description="Field: error (tries, failing since)."),
+        dg.TableColumn("why", description="Field and beginning of the error; failing_in_full has all of it."),
     ]
     records = [
-        dg.TableRecord({"record": f"{row.operation} {row.record_key}", "why": f"{_error(row)} ({_tries(row)})"})
+        dg.TableRecord({"record": f"{row.operation} {row.record_key}", "why": shorten(_error(row), _NARROW)})
         for row in failing
     ]
     return dg.MetadataValue.table(records, schema=dg.TableSchema(columns))
@@ -103,8 +105,9 @@ def _error(row: FailingRow) -> str:
     return f"{row.error_field}: {row.error_message}" if row.error_field else row.error_message or ""
 
 
-def _tries(row: FailingRow) -> str:
-    return f"{row.attempts} {'try' if row.attempts == 1 else 'tries'}, since {short_time(row.first_failed_at)}"
+def shorten(text: str, length: int) -> str:
+    """Return `text` with at most `length` characters, the last of them an ellipsis if some are missing."""
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def _since(row: FailingRow) -> str:

@@ -76,7 +76,7 @@ class FlexiClient:
                 f"{self.company}, then switch tracking on again."
             )
         self._refuse_errors(answer, _parsed(answer), no_licence=_NO_LICENCE)
-        raise ConfigurationError(f"Flexi did not switch the Changes API (status {answer.status}): {text}")
+        raise ConfigurationError(f"Flexi did not switch the Changes API (status {answer.status}): “{text}”.")
 
     def fingerprint(self) -> str:
         """Return what tells this company from another one of the same name: its id and time of creation."""
@@ -176,7 +176,7 @@ class FlexiClient:
             raise ConfigurationError("The Flexi licence does not include the REST API (402).")
         if answer.status == 403:
             raise ConfigurationError(
-                no_licence or f"The Flexi user has no right to read {evidence or 'this'} (403): {said}"
+                no_licence or f"The Flexi user has no right to read {evidence or 'this'} (403): “{said}”."
             )
         if answer.status == 404:
             what = f"the evidence {evidence} in it" if evidence else "its Changes API, or that is switched off"
@@ -185,8 +185,8 @@ class FlexiClient:
                 "Check FLEXI_COMPANY (the name in the URL, e.g. demo) and the user's rights."
             )
         if answer.status == 409 or answer.status >= 500:
-            raise UnavailableError(f"Flexi could not answer {answer.what} now (status {answer.status}): {said}")
-        raise ConfigurationError(f"Flexi refused {answer.what} with status {answer.status}: {said}")
+            raise UnavailableError(f"Flexi could not answer {answer.what} now (status {answer.status}): “{said}”.")
+        raise ConfigurationError(f"Flexi refused {answer.what} with status {answer.status}: “{said}”.")
 
 
 @dataclass(frozen=True, slots=True)

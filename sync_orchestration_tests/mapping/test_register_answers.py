@@ -168,9 +168,7 @@ def test_a_contractor_that_agrees_with_the_register_finds_nothing_to_change(comp
         "head": "idocs:CEOname",
     }
     stored = contractor(company)
-    assert {view[key] for key in wanted if key in view} == {
-        stored[name] for name in wanted.values() if stored.get(name)
-    }
+    assert {key: view.get(key) for key in wanted} == {key: stored.get(name) for key, name in wanted.items()}
 
 
 # Which body is meant

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from sync_orchestration.mapping.records import JSON
 from sync_orchestration.mapping.registration_numbers import CleanNumber, NumberKind, clean_number, is_inn, is_ogrn
+from sync_orchestration.sandbox.alfresco.demo import demo_plans
 from sync_orchestration.sandbox.check_digits import inn10, inn12, ogrn13, ogrnip15
 from sync_orchestration_tests.mapping.json_values import VALUES
 
@@ -292,3 +293,25 @@ def test_no_digit_is_invented_but_one_leading_zero(field: str, kind: NumberKind)
     number = clean_number(field, kind).number
     digits = "".join(filter(str.isdigit, field))
     assert number is None or number in digits or (number[0] == "0" and number[1:] in digits)
+
+
+SPOILT = {
+    "empty": "empty",
+    "blank": "empty",
+    "zeros": "zeros",
+    "text": "not_a_number",
+    "two_numbers": "two_numbers",
+    "bad_check_digit": "bad_check_digit",
+    "too_short": "wrong_length",
+    "belarus": "wrong_length",
+    "foreign": "foreign",
+    "edrpou": "edrpou",
+}
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_of_1500_contractors_only_those_with_a_spoilt_number_are_not_asked_for(seed: int) -> None:
+    plans = demo_plans(seed, 1_500)
+    assert SPOILT.keys() <= {kind for kind, _ in plans}
+    found = [(kind, clean_number(properties.get("idocs:inn"), "inn").code) for kind, properties in plans]
+    assert [(kind, code) for kind, code in found if code != SPOILT.get(kind)] == []

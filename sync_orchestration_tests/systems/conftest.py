@@ -225,6 +225,7 @@ def written(target: OdooTarget, *records: TargetRecord) -> dict[str, Outcome]:
     """What a pass does: look, then write what is asked for."""
     current = target.current(records)
     found = {key: one for key, one in current.items() if isinstance(one, CurrentRecord)}
+    assert found.keys() == current.keys(), current
     return dict(target.upsert(records, found))
 
 

@@ -102,18 +102,13 @@ def _with_field(error: RecordError, columns: Sequence[str], row: LoadRow) -> Rec
     """Name the field of a constraint's error, which Odoo does not: the one whose value the message quotes first."""
     if error.field is not None:
         return error
-    places = {
-        column.partition("/")[0]: error.message.find(f"[{cell}]")
-        for column, cell in zip(columns, row.cells, strict=True)
-        if column != "id" and cell
-    }
-    # base_vat quotes the number without the country's prefix.
-    places |= {
-        "vat": error.message.find(f"[{cell[2:]}]")
-        for c, cell in zip(columns, row.cells, strict=True)
-        if c == "vat" and places.get("vat") == -1
-    }
-    quoted = {field: place for field, place in places.items() if place >= 0}
+    quoted: dict[str, int] = {}
+    for column, cell in zip(columns, row.cells, strict=True):
+        # base_vat quotes a number of an EU country with or without the country's two letters.
+        spellings = {cell, cell[2:]} if column == "vat" else {cell}
+        found = [error.message.find(f"[{spelling}]") for spelling in spellings if spelling and column != "id"]
+        if place := [at for at in found if at >= 0]:
+            quoted[column.partition("/")[0]] = min(place)
     return replace(error, field=min(quoted, key=lambda field: quoted[field])) if quoted else error
 
 

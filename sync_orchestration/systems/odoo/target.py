@@ -171,15 +171,17 @@ class OdooTarget:
         if not alternatives:
             return []
         domain = ["|"] * (len(alternatives) - 1) + alternatives
-        names = list(dict.fromkeys([*self._kinds(), *self._matched_on(), *self._parent_field()]))
+        names = list(dict.fromkeys([*self._kinds(), *self._matched_on(), *self._adoption_fields()]))
         return self._search_read(self.model, domain, names, {})
 
     def _matched_on(self) -> list[str]:
         known = self.client.fields(self.model) if self.match_on else {}
         return [name for name in self.match_on if name in known]
 
-    def _parent_field(self) -> list[str]:
-        return ["parent_id"] if self.match_on and "parent_id" in self.client.fields(self.model) else []
+    def _adoption_fields(self) -> list[str]:
+        """Return the fields that tell which of several matches count."""
+        known = self.client.fields(self.model) if self.match_on else {}
+        return [name for name in ("parent_id", "active") if name in known]
 
     def _adoptable(
         self, strangers: Sequence[TargetRecord], rows: Mapping[int, Mapping[str, Any]]

@@ -1,0 +1,434 @@
+"""Map, write and settle: each record has its own fate, floods of deletes wait for a word, nothing is written twice."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from psycopg.rows import dict_row
+
+from sync_orchestration.interface import rows
+from sync_orchestration.interface.attempts import read_attempts
+from sync_orchestration.interface.database import connect
+from sync_orchestration.interface.rows import LandedRecord, Scope, hire_worker
+from sync_orchestration.interface.state import database_time, read_state
+from sync_orchestration.mapping.compile import compile_mapping
+from sync_orchestration.mapping.conditions import compile_condition
+from sync_orchestration.mapping.diff import payload_hash
+from sync_orchestration.pipeline.errors import UnavailableError
+from sync_orchestration.pipeline.guard import DeleteGuard
+from sync_orchestration.pipeline.plan import Translation
+from sync_orchestration.pipeline.write import WriteCounts, Writer, Writing
+from sync_orchestration_tests.pipeline.conftest import Conn, new_sync
+from sync_orchestration_tests.pipeline.toys import KilledError, Notes, ToyTarget
+
+TRANSLATION = Translation(
+    mapping=compile_mapping(
+        {
+            "name": "name",
+            "email": "email",
+            "active": {"from": "active", "default": True},
+            "country": {"from": "country", "reference": {"model": "country", "field": "code"}},
+        },
+        [{"field": "name", "rule": "required"}, {"field": "email", "rule": "email"}],
+    ),
+    external_id=lambda key: f"toy_{key}",
+    when=compile_condition("kind != 'draft'"),
+    archive_field="active",
+)
+
+
+@dataclass
+class Sync:
+    """A sync whose records the test lands by hand and whose target is a toy."""
+
+    db: Conn
+    target: ToyTarget = field(default_factory=ToyTarget)
+    guard: DeleteGuard = field(default_factory=DeleteGuard)
+    name: str = field(default_factory=new_sync)
+    position: int = 0
+
+    def land(self, conn: Conn | None = None, /, **records: Mapping[str, Any] | None) -> None:
+        """Land records by key, at positions of their own; None is a delete."""
+        landed = []
+        for key, payload in records.items():
+            self.position += 1
+            given_payload = None if payload is None else {"name": key, **payload}
+            landed.append(
+                LandedRecord(
+                    key=key,
+                    entity="thing",
+                    operation="delete" if payload is None else "update",
+                    position=self.position,
+                    partition_key="w",
+                    payload=given_payload,
+                    payload_hash=None if given_payload is None else payload_hash(given_payload),
+                )
+            )
+        on = conn or self.db
+        with on.transaction():
+            rows.land(on, sync=self.name, source_system="toy", run_id="run", records=landed)
+
+    def writer(self, conn: Conn | None = None, *, claim_batch: int = 1_000, run_id: str = "run") -> Writer:
+        writing = Writing(self.name, "toys", TRANSLATION, self.guard, claim_batch)
+        return Writer(hire_worker(conn or self.db, run_id), self.target, writing, Notes())
+
+    def write(self, *, scope: Scope | None = None, claim_batch: int = 1_000) -> WriteCounts:
+        return self.writer(claim_batch=claim_batch).write(scope or Scope())
+
+    def row(self, key: str) -> dict[str, Any]:
+        with self.db.cursor(row_factory=dict_row) as cur:
+            found = cur.execute(
+                "SELECT * FROM sync.interface_row WHERE sync = %s AND record_key = %s", [self.name, key]
+            ).fetchone()
+        assert found is not None
+        return found
+
+    def statuses(self) -> dict[str, str]:
+        found = self.db.execute(
+            "SELECT record_key, status FROM sync.interface_row WHERE sync = %s ORDER BY record_key", [self.name]
+        )
+        return dict(found.fetchall())
+
+    def names(self) -> dict[str, Any]:
+        return {key.removeprefix("toy_"): values["name"] for key, values in self.target.stored.items()}
+
+    def attempts(self) -> list[tuple[str, str]]:
+        """Record and status of each attempt, oldest first."""
+        return [(a["record_key"], a["status"]) for a in reversed(read_attempts(self.db, self.name, limit=1_000))]
+
+    def time_passes(self) -> None:
+        """Make the next attempts of all rows due."""
+        self.db.execute(
+            "UPDATE sync.interface_row SET next_attempt_at = now() WHERE sync = %s AND next_attempt_at IS NOT NULL",
+            [self.name],
+        )
+
+
+@pytest.fixture
+def sync(db: Conn) -> Sync:
+    return Sync(db)
+
+
+def test_records_are_created_updated_and_deleted(sync: Sync) -> None:
+    sync.land(a={}, b={}, c={})
+    assert sync.write() == WriteCounts(processed=3)
+    sync.land(a={"email": "a@example.com"}, b=None)
+    assert sync.write() == WriteCounts(processed=2)
+    assert sync.target.stored == {
+        "toy_a": {"name": "a", "email": "a@example.com", "active": True, "country": ""},
+        "toy_c": {"name": "c", "email": "", "active": True, "country": ""},
+    }
+    assert sync.statuses() == {"a": "processed", "b": "processed", "c": "processed"}
+    assert (sync.row("a")["target_id"], sync.row("a")["target_system"]) == ("toy_a", "toys")
+    assert sorted(sync.attempts()) == sorted((key, "success") for key in "abcab")
+    assert read_state(sync.db, sync.name).count_processed == 5
+
+
+def test_what_would_change_nothing_costs_no_write_and_no_attempt(sync: Sync) -> None:
+    sync.land(a={}, b={})
+    sync.write()
+    sync.target.requests.clear()
+    sync.land(a={"a field that is not mapped": 1}, b={"email": "b@example.com"})
+    assert sync.write() == WriteCounts(processed=1, unchanged=1)
+    assert sync.target.written == ["a", "b", "b"]
+    assert sync.statuses() == {"a": "processed", "b": "processed"}
+    assert sync.attempts() == [("a", "success"), ("b", "success"), ("b", "success")]
+
+
+def test_nothing_to_write_costs_no_request(sync: Sync) -> None:
+    sync.land(a={})
+    sync.write()
+    sync.target.requests.clear()
+    assert sync.write() == WriteCounts()
+    assert sync.target.requests == []
+
+
+@pytest.mark.parametrize("claim_batch", [1, 2, 100])
+def test_one_records_failure_is_that_records(sync: Sync, claim_batch: int) -> None:
+    sync.target.refuses = {"c": "no such name"}
+    sync.target.countries = {"CZ": 7}
+    sync.land(
+        a={"country": "CZ"},
+        b={"email": "nobody", "name": " "},
+        c={},
+        d={"country": "XX"},
+        e={"kind": "draft"},
+        f={},
+    )
+    assert sync.write(claim_batch=claim_batch) == WriteCounts(processed=2, failed=3, skipped=1)
+    assert sync.names() == {"a": "a", "f": "f"}
+    said = {row.record_key: (row.error_code, row.error_field, row.error_message) for row in failing(sync)}
+    assert said == {
+        "b": ("required", "name, email", "name is required and is empty; e-mail 'nobody' is not an address"),
+        "c": ("refused", "name", "no such name"),
+        "d": ("unknown_reference", "country", "the target has no country with code 'XX'"),
+    }
+    assert (sync.row("e")["status"], sync.row("e")["error_message"]) == (
+        "skipped",
+        "does not meet the condition: kind != 'draft'",
+    )
+    assert sorted(sync.attempts()) == [
+        ("a", "success"),
+        ("b", "error"),
+        ("c", "error"),
+        ("d", "error"),
+        ("e", "skipped"),
+        ("f", "success"),
+    ]
+
+
+def failing(sync: Sync) -> list[rows.FailingRow]:
+    return rows.failing_rows(sync.db, sync.name)
+
+
+def test_a_failed_record_waits_for_a_person_or_a_newer_change(sync: Sync) -> None:
+    sync.land(a={"email": "nobody"}, b={"email": "nobody"})
+    sync.write()
+    assert sync.write() == WriteCounts()
+    sync.land(a={"email": "a@example.com"})
+    assert sync.write() == WriteCounts(processed=1)
+    rows.requeue_failed(sync.db, sync.name, ["b"])
+    assert sync.write() == WriteCounts(failed=1)
+    assert sync.row("b")["attempts"] == 2
+
+
+def test_a_skipped_record_that_meets_the_condition_later_is_written(sync: Sync) -> None:
+    sync.land(a={"kind": "draft"})
+    sync.write()
+    sync.land(a={"kind": "final"})
+    assert sync.write() == WriteCounts(processed=1)
+    assert sync.row("a")["error_message"] is None
+
+
+def test_a_passing_fault_is_tried_again_later_and_later_and_then_waits_for_a_person(sync: Sync) -> None:
+    sync.target.busy = {"a"}
+    sync.land(a={})
+    minutes = []
+    for _ in range(5):
+        before = database_time(sync.db)
+        assert sync.write() == WriteCounts(failed=1)
+        due = sync.row("a")["next_attempt_at"]
+        minutes.append(None if due is None else round((due - before) / timedelta(minutes=1)))
+        assert sync.write() == WriteCounts()
+        sync.time_passes()
+    assert minutes == [1, 10, 60, 360, None]
+    assert sync.write() == WriteCounts()
+    sync.target.busy = set()
+    rows.requeue_failed(sync.db, sync.name, None)
+    assert sync.write() == WriteCounts(processed=1)
+    assert sync.row("a")["next_attempt_at"] is None
+
+
+def test_a_passing_fault_of_an_older_state_does_not_delay_a_newer_one(sync: Sync) -> None:
+    sync.target.busy = {"a"}
+    sync.land(a={})
+    sync.write()
+    sync.land(a={"name": "A"})
+    assert sync.write() == WriteCounts(processed=1)
+
+
+def test_a_target_that_is_down_stops_the_pass_and_leaves_the_rows_waiting(sync: Sync) -> None:
+    sync.land(a={}, b={}, c={})
+    sync.target.before = lambda number, what: down() if sync.target.requests.count("upsert") > 1 else None
+    with pytest.raises(UnavailableError):
+        sync.write(claim_batch=1)
+    assert sync.statuses() == {"a": "processed", "b": "pending", "c": "pending"}
+    assert sync.attempts() == [("a", "success")]
+    sync.target.before = lambda number, what: None
+    assert sync.write() == WriteCounts(processed=2)
+
+
+def down() -> None:
+    raise UnavailableError("the toy is down")
+
+
+def test_only_the_rows_of_the_scope_are_written(sync: Sync) -> None:
+    sync.land(a={}, b={}, c={})
+    assert sync.write(scope=Scope(keys=["b", "unknown"])) == WriteCounts(processed=1)
+    assert sync.write(scope=Scope(partition_keys=["another window"])) == WriteCounts()
+    assert sync.statuses() == {"a": "pending", "b": "processed", "c": "pending"}
+
+
+def test_a_newer_state_that_lands_during_the_write_is_written_in_the_same_pass(sync: Sync, pipeline_url: str) -> None:
+    sync.land(a={}, b={})
+
+    def meanwhile(number: int, what: str) -> None:
+        if what == "upsert" and sync.target.requests.count("upsert") == 1:
+            with connect(pipeline_url) as other:
+                sync.land(other, a={"name": "newer"})
+
+    sync.target.before = meanwhile
+    sync.write()
+    assert (sync.names(), sync.statuses()) == ({"a": "newer", "b": "b"}, {"a": "processed", "b": "processed"})
+
+
+# The guard against floods
+
+
+def flooded(db: Conn, *, share: float = 0.25, least: int = 2, known: int = 12) -> Sync:
+    sync = Sync(db, guard=DeleteGuard(share, least))
+    sync.land(**{f"k{n:02}": {} for n in range(known)})
+    sync.write()
+    return sync
+
+
+@pytest.mark.parametrize(
+    ("known", "deletes", "passes"),
+    [(12, 3, True), (12, 4, False), (4, 2, True), (4, 3, False), (4, 4, False)],
+    ids=["a share", "more than it", "the least always passes", "one more does not", "all of them"],
+)
+def test_a_flood_of_deletes_is_held_whole(db: Conn, known: int, deletes: int, passes: bool) -> None:
+    sync = flooded(db, known=known)
+    sync.land(**{f"k{n:02}": None for n in range(deletes)})
+    assert sync.write(claim_batch=1) == (WriteCounts(processed=deletes) if passes else WriteCounts(failed=deletes))
+    assert len(sync.target.stored) == (known - deletes if passes else known)
+    assert {row.error_code for row in failing(sync)} == (set() if passes else {"delete_held"})
+
+
+def test_other_records_pass_while_a_flood_is_held(db: Conn) -> None:
+    sync = flooded(db)
+    sync.land(**{f"k{n:02}": None for n in range(6)}, k11={"name": "changed"}, new={})
+    assert sync.write() == WriteCounts(processed=2, failed=6)
+    assert "6 of 12 records" in str(failing(sync)[0].error_message)
+
+
+def test_a_held_flood_waits_until_it_is_confirmed(db: Conn) -> None:
+    sync = flooded(db)
+    sync.land(**{f"k{n:02}": None for n in range(6)})
+    sync.write()
+    assert rows.requeue_failed(sync.db, sync.name, None) == []
+    assert sync.write() == WriteCounts()
+    assert len(rows.requeue_failed(sync.db, sync.name, None, confirm_deletes=True)) == 6
+    assert sync.write() == WriteCounts(processed=6)
+    assert len(sync.target.stored) == 6
+
+
+def test_deletes_of_records_that_the_target_never_had_are_no_flood(db: Conn) -> None:
+    sync = Sync(db, guard=DeleteGuard(0.1, 1))
+    sync.land(**{f"k{n}": {"email": "nobody"} for n in range(5)})
+    sync.write()
+    sync.land(**{f"k{n}": None for n in range(5)})
+    assert sync.write() == WriteCounts(processed=5)
+
+
+@pytest.mark.parametrize("claim_batch", [1, 3, 100])
+def test_a_flood_of_archives_is_held_beyond_the_share(db: Conn, claim_batch: int) -> None:
+    sync = flooded(db)
+    sync.land(**{f"k{n:02}": {"active": False} for n in range(6)}, k11={"name": "changed"})
+    assert sync.write(claim_batch=claim_batch) == WriteCounts(processed=4, failed=3)
+    assert [row.error_code for row in failing(sync)] == ["delete_held"] * 3
+    assert sum(values["active"] for values in sync.target.stored.values()) == 9
+    rows.requeue_failed(sync.db, sync.name, None, confirm_deletes=True)
+    assert sync.write(claim_batch=claim_batch) == WriteCounts(processed=3)
+    assert sum(values["active"] for values in sync.target.stored.values()) == 6
+
+
+def test_records_that_come_back_from_the_archive_are_no_flood(db: Conn) -> None:
+    sync = flooded(db, least=12)
+    sync.land(**{f"k{n:02}": {"active": False} for n in range(12)})
+    sync.write()
+    sync.guard = DeleteGuard(0, 0)
+    sync.land(**{f"k{n:02}": {"active": True} for n in range(12)})
+    assert sync.write() == WriteCounts(processed=12)
+
+
+# Kills and rivals
+
+
+@pytest.mark.parametrize("request_number", range(1, 9))
+def test_a_worker_killed_at_any_request_leaves_nothing_undone_and_nothing_twice(
+    db: Conn, pipeline_url: str, request_number: int
+) -> None:
+    sync = Sync(db)
+    sync.land(a={}, b={}, c={}, gone={})
+    sync.write(scope=Scope(keys=["gone"]))
+    sync.land(gone=None)
+    begun = len(sync.target.requests)
+    with connect(pipeline_url) as doomed:
+        pid = doomed.info.backend_pid
+
+        def killed(number: int, what: str) -> None:
+            if number - begun == request_number:
+                # The server first, so that nothing the dying process still tries can reach it.
+                db.execute("SELECT pg_terminate_backend(%s, 10000)", [pid])
+                raise KilledError
+
+        sync.target.before = killed
+        # What a dying process fails at last is the database session that it has no more.
+        with suppress(KilledError, psycopg.OperationalError):
+            sync.writer(doomed, claim_batch=2).write(Scope())
+    sync.target.before = lambda number, what: None
+    sync.write()
+    assert set(sync.statuses().values()) == {"processed"}
+    assert sync.names() == {"a": "a", "b": "b", "c": "c"}
+    assert sorted(sync.target.written) == ["a", "b", "c", "gone"]
+
+
+@given(
+    steps=st.lists(
+        st.tuples(st.sampled_from("abcdef"), st.sampled_from(["ok", "bad", "refused", "draft", "gone"])),
+        min_size=1,
+        max_size=14,
+    ),
+    claim_batch=st.integers(1, 4),
+    fails_at=st.sets(st.integers(1, 12), max_size=3),
+    land_at=st.integers(0, 6),
+)
+def test_whatever_fails_and_lands_meanwhile_the_target_ends_up_with_what_was_landed_last(
+    db: Conn,
+    pipeline_url: str,
+    steps: list[tuple[str, str]],
+    claim_batch: int,
+    fails_at: set[int],
+    land_at: int,
+) -> None:
+    sync = Sync(db)
+    sync.target.refuses = {"refused": "never"}
+    todo = list(enumerate(steps))
+
+    def land_next(conn: Conn) -> None:
+        number, (key, kind) = todo.pop(0)
+        what = {
+            "ok": {"name": f"n{number}"},
+            "bad": {"email": "nobody"},
+            "refused": {"name": "refused"},
+            "draft": {"kind": "draft"},
+            "gone": None,
+        }[kind]
+        sync.land(conn, **{key: what})
+
+    with connect(pipeline_url) as other:
+
+        def before(number: int, what: str) -> None:
+            if todo:
+                land_next(other)
+            if number in fails_at:
+                down()
+
+        while len(todo) > land_at:
+            land_next(db)
+        sync.target.before = before
+        for _ in range(len(steps) + len(fails_at) + 3):
+            try:
+                sync.write(claim_batch=claim_batch)
+            except UnavailableError:
+                continue
+            if todo:
+                land_next(db)
+    last = {key: kind for key, kind in steps}
+    settled = {"ok": "processed", "bad": "failed", "refused": "failed", "draft": "skipped", "gone": "processed"}
+    known = sync.statuses()
+    assert known == {key: settled[kind] for key, kind in last.items() if key in known}
+    assert {key for key in last if key not in known} <= {key for key, kind in last.items() if kind == "gone"}
+    for key, kind in last.items():
+        name = sync.names().get(key)
+        if kind == "ok":
+            assert name == sync.row(key)["payload"]["name"]
+        elif kind == "gone":
+            assert name is None
