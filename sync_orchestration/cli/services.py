@@ -5,7 +5,6 @@ the definitions through the code server, so that only one process loads them and
 """
 
 import os
-import re
 import socket
 import sys
 from collections.abc import Callable
@@ -54,7 +53,6 @@ def dagster_environment(state_dir: Path, postgres_url: str) -> dict[str, str]:
     """Return the variables with which a process uses this state folder's Dagster instance and PostgreSQL."""
     return {
         "DAGSTER_HOME": str(state_dir.resolve() / "dagster"),
-        "SYNC_DAGSTER_POSTGRES_URL": _for_sqlalchemy(postgres_url),
         "SYNC_POSTGRES_URL": postgres_url,
         "SYNC_STATE_DIR": str(state_dir.resolve()),
         # A range of many partitions writes its events in batches, which halves its time.
@@ -91,8 +89,3 @@ def _write_workspace(home: Path, code_port: int) -> Path:
     workspace = home / "workspace.yaml"
     workspace.write_text(yaml.safe_dump({"load_from": [{"grpc_server": server}]}), encoding="utf-8")
     return workspace
-
-
-def _for_sqlalchemy(postgres_url: str) -> str:
-    # dagster-postgres brings psycopg2, and SQLAlchemy 2.1 takes a URL without a driver for psycopg 3.
-    return re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql+psycopg2://", postgres_url)

