@@ -3,11 +3,8 @@
 import os
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from sync_orchestration.cli import headless
 from sync_orchestration.cli.dev import run_until_stopped
@@ -15,29 +12,15 @@ from sync_orchestration.cli.environment import demo_file, write_demo_file
 from sync_orchestration.cli.narrator import narrating
 from sync_orchestration.cli.output import out
 from sync_orchestration.cli.services import accepts, free_port
+from sync_orchestration.cli.stand_ins import SandboxPorts, sandbox
 from sync_orchestration.cli.supervisor import Service
 from sync_orchestration.components.database import InterfaceDatabase
-from sync_orchestration.components.headless import RunReport
+from sync_orchestration.components.headless import RunReport, begin_pass
 from sync_orchestration.definitions import load_project
 from sync_orchestration.interface.database import database_url, state_dir
 from sync_orchestration.interface.rows import counts_by_status
 from sync_orchestration.interface.state import read_state
 from sync_orchestration.pipeline.errors import SyncError
-from sync_orchestration.sandbox.flexi import FlexiWorld, flexi_app
-from sync_orchestration.sandbox.odoo import OdooWorld, odoo_app
-from sync_orchestration.sandbox.server import serve
-
-_PARTNERS = 2_000
-_EXISTING = 40
-_KEY = "sandbox-key"
-
-
-@dataclass(frozen=True, slots=True)
-class SandboxPorts:
-    """Where the stand-ins listen; 0 takes a free port."""
-
-    flexi: int = 0
-    odoo: int = 0
 
 
 def demo_once(odoo: int) -> None:
@@ -53,8 +36,8 @@ def demo_once(odoo: int) -> None:
 
 def demo_until_stopped(odoo: int, port: int | None) -> None:
     """Run the stand-ins and Dagster; the first sync runs by its sensor and is summed up when it is done."""
-    ports = SandboxPorts(free_port(), free_port())
-    variables = _variables(ports.flexi, ports.odoo, odoo)
+    ports = SandboxPorts(free_port(), free_port(), free_port(), free_port())
+    variables = ports.variables()
     os.environ.update(variables)
     write_demo_file(variables)
     stopped = threading.Event()
@@ -80,60 +63,21 @@ def sandbox_until_stopped(ports: SandboxPorts, odoo: int, state: Path | None) ->
             return
 
 
-@contextmanager
-def sandbox(ports: SandboxPorts, odoo: int, state: Path | None) -> Iterator[dict[str, str]]:
-    """Serve stand-ins of Flexi and Odoo for the length of a block; yields the variables that point at them.
-
-    The Odoo has some of the partners already, two of them doubly, so that linking them can be watched.
-    """
-    if state is not None:
-        state.mkdir(parents=True, exist_ok=True)
-    flexi = FlexiWorld.demo(partners=_PARTNERS, state_file=None if state is None else state / "flexi.json")
-    odoo_state = None if state is None else state / f"odoo{odoo}.json"
-    partners = OdooWorld.demo(odoo, existing=_existing(flexi), api_key=_KEY, state_file=odoo_state)
-    with ExitStack() as stack:
-        flexi_url = stack.enter_context(serve(flexi_app(flexi), port=ports.flexi))
-        odoo_url = stack.enter_context(serve(odoo_app(partners), port=ports.odoo))
-        yield _variables(int(flexi_url.rpartition(":")[2]), int(odoo_url.rpartition(":")[2]), odoo)
-
-
-def _variables(flexi_port: int, odoo_port: int, odoo: int) -> dict[str, str]:
-    return {
-        "FLEXI_URL": f"http://127.0.0.1:{flexi_port}",
-        "FLEXI_COMPANY": "demo",
-        "FLEXI_USER": "sync",
-        "FLEXI_PASSWORD": "sync",
-        "ODOO_URL": f"http://127.0.0.1:{odoo_port}",
-        "ODOO_DATABASE": "odoo",
-        "ODOO_USER": "sync",
-        "ODOO_API_KEY": _KEY,
-        "SYNC_DEMO_ODOO": str(odoo),
-    }
-
-
-def _existing(flexi: FlexiWorld) -> list[dict[str, Any]]:
-    """Return partners of the company that the Odoo shall know already: companies with a number, not under trouble."""
-    company = flexi.companies["demo"]
-    troubled = {i for ids in flexi.planted.values() for i in ids}
-    found: list[dict[str, Any]] = []
-    for record_id in company.ids("adresar"):
-        record = company.record("adresar", record_id)
-        if record and record["ic"] and record_id not in troubled and len(found) < _EXISTING:
-            found.append({"name": record["nazev"], "company_registry": record["ic"], "city": record["mesto"]})
-    return found
-
-
 def _sandbox_service(ports: SandboxPorts, odoo: int) -> Service:
     state = str(state_dir() / "sandbox")
     command = [sys.executable, "-m", "sync_orchestration.cli.main", "sandbox", "--state", state]
-    command += ["--flexi-port", str(ports.flexi), "--odoo-port", str(ports.odoo), "--odoo", str(odoo)]
-    return Service("sandbox", command, ready=accepts(ports.odoo))
+    for name, port in asdict(ports).items():
+        command += [f"--{name}-port", str(port)]
+    return Service("sandbox", [*command, "--odoo", str(odoo)], ready=accepts(ports.kontur))
 
 
 def _sum_up_the_first_sync(url: str, stopped: threading.Event) -> None:
     project = load_project()
     names = [name for name, sync in project.syncs.items() if not project.missing_variables(sync)]
-    out.print("The sensors are on; the first sync starts by itself.")
+    out.print("The sensors are on; the first syncs start by themselves.")
+    for name in names:
+        # A sweep waits for its cron; nobody who watches a demo wants to wait until two in the morning.
+        begin_pass(project.syncs[name], project.connections, only_the_first=True)
     with narrating(out, database_url(), names):
         while not stopped.is_set() and not _all_settled(names):
             stopped.wait(0.5)

@@ -4,7 +4,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-import dagster as dg
 from dotenv import dotenv_values, load_dotenv
 
 from sync_orchestration.cli.services import dagster_environment, prepare_dagster_home
@@ -35,12 +34,6 @@ def write_demo_file(variables: Mapping[str, str]) -> None:
     """Tell other commands of the same state folder where the demo's servers are."""
     demo_file().parent.mkdir(parents=True, exist_ok=True)
     demo_file().write_text("".join(f"{name}={value}\n" for name, value in variables.items()), encoding="utf-8")
-
-
-def open_instance() -> dg.DagsterInstance:
-    """Start PostgreSQL if it is ours and not running, and return this state folder's Dagster instance."""
-    use_state_folder()
-    return dg.DagsterInstance.get()
 
 
 def use_state_folder() -> str:

@@ -2,19 +2,15 @@
 
 import time
 from contextlib import nullcontext
-from typing import Any
 
-import dagster as dg
-
-from sync_orchestration.cli.environment import load_settings, open_instance
+from sync_orchestration.cli.environment import load_settings, use_state_folder
 from sync_orchestration.cli.narrator import narrating
 from sync_orchestration.cli.output import UsageError, err, out, print_failing, print_summary
 from sync_orchestration.components.database import InterfaceDatabase
-from sync_orchestration.components.headless import QUIET, RunReport, bring_up_to_date, failure_of
+from sync_orchestration.components.headless import RunReport, bring_up_to_date, dagster_instance, run_job
 from sync_orchestration.definitions import Project, load_project
 from sync_orchestration.interface.database import database_url
 from sync_orchestration.interface.rows import count_failing, counts_by_status, failing_rows
-from sync_orchestration.pipeline.errors import SyncError
 
 _FIRST_REASONS = 5
 
@@ -25,7 +21,8 @@ def run_syncs(names: list[str], *, everything: bool, quiet: bool = False) -> dic
     project = load_project()
     wanted = chosen(project, names)
     reports: dict[str, tuple[RunReport, float]] = {}
-    with open_instance() as instance, nullcontext() if quiet else narrating(err, database_url(), wanted):
+    use_state_folder()
+    with dagster_instance() as instance, nullcontext() if quiet else narrating(err, database_url(), wanted):
         for name in wanted:
             started = time.monotonic()
             report = bring_up_to_date(
@@ -64,16 +61,10 @@ def retry(name: str, keys: list[str], *, confirm_deletes: bool) -> None:
     load_settings()
     project = load_project()
     chosen(project, [name])
-    config: dict[str, Any] = {"sync": name, "keys": keys, "confirm_deletes": confirm_deletes}
-    with open_instance() as instance:
-        job: dg.JobDefinition = project.definitions.resolve_job_def("retry_failed_records")
-        result = job.execute_in_process(
-            instance=instance,
-            run_config={**QUIET, "ops": {"failed_records": {"config": config}}},
-            raise_on_error=False,
-        )
-    if not result.success:
-        raise SyncError(failure_of(result))
+    config = {"sync": name, "keys": keys, "confirm_deletes": confirm_deletes}
+    use_state_folder()
+    with dagster_instance() as instance:
+        run_job(instance, project.definitions, "retry_failed_records", {"failed_records": config})
     with InterfaceDatabase().session() as conn:
         counts = counts_by_status(conn, name).get(name, {})
         out.print(f"{name}: {counts.get('failed', 0)} failed, {counts.get('processed', 0)} processed")

@@ -12,6 +12,7 @@ from sync_orchestration.cli.output import err, out, print_failing
 from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.health import Health, check_connections
 from sync_orchestration.components.metadata import state_json
+from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.definitions import load_project
 from sync_orchestration.interface.rows import FailingRow, counts_by_status, failing_rows
 from sync_orchestration.interface.state import SyncState, read_state
@@ -25,6 +26,7 @@ _ALL = 1_000_000
 class SyncStatus:
     """Where one sync stands."""
 
+    settings: SyncSettings
     counts: dict[str, int]
     state: SyncState
     failing: list[FailingRow]
@@ -62,6 +64,7 @@ def status(name: str | None, *, failed: bool) -> dict[str, SyncStatus]:
         limit = _ALL if failed else _SHOWN
         return {
             n: SyncStatus(
+                project.syncs[n],
                 {s: counts.get(n, {}).get(s, 0) for s in _STATUSES},
                 read_state(conn, n),
                 failing_rows(conn, n, limit=limit),
@@ -76,7 +79,7 @@ def status_json(found: SyncStatus, *, failed: bool) -> dict[str, Any]:
     return {
         "counts": found.counts,
         "cursor": None if position is None else str(position),
-        "state": state_json(found.state),
+        "state": state_json(found.state, found.settings),
         "rows": [_row_json(row) for row in found.failing] if failed else [],
     }
 

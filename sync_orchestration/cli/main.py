@@ -34,7 +34,7 @@ def demo(
     ] = False,
     odoo: Annotated[int, typer.Option(help="Which Odoo to stand in for: 18 or 19.")] = 19,
 ) -> None:
-    """Run everything on stand-in servers of Flexi and Odoo with a made-up company of 2,000 partners."""
+    """Run everything on stand-in servers, with a made-up company of 2,000 partners and 1,500 contractors."""
     from sync_orchestration.cli import demo as demo_module
 
     with plain_errors():
@@ -139,14 +139,18 @@ def retry(
 def sandbox(
     flexi_port: Annotated[int, typer.Option(help="Port of the Flexi stand-in; 0: a free one.")] = 0,
     odoo_port: Annotated[int, typer.Option(help="Port of the Odoo stand-in; 0: a free one.")] = 0,
+    alfresco_port: Annotated[int, typer.Option(help="Port of the Alfresco stand-in; 0: a free one.")] = 0,
+    kontur_port: Annotated[int, typer.Option(help="Port of the Kontur stand-in; 0: a free one.")] = 0,
     odoo: Annotated[int, typer.Option(help="Which Odoo to stand in for: 18 or 19.")] = 19,
     state: Annotated[Path | None, typer.Option(help="Folder that keeps their data; default: only memory.")] = None,
 ) -> None:
     """Run only the stand-in servers until stopped, and print the variables that point at them."""
     from sync_orchestration.cli import demo as demo_module
+    from sync_orchestration.cli.stand_ins import SandboxPorts
 
     with plain_errors():
-        demo_module.sandbox_until_stopped(demo_module.SandboxPorts(flexi_port, odoo_port), odoo, state)
+        ports = SandboxPorts(flexi_port, odoo_port, alfresco_port, kontur_port)
+        demo_module.sandbox_until_stopped(ports, odoo, state)
 
 
 @app.command(epilog="Example: sync-orchestration stop")

@@ -1,7 +1,7 @@
 """The assets of one sync: its source landed by windows, its target written by the same windows, its status."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,19 +9,21 @@ import dagster as dg
 import psycopg
 
 from sync_orchestration.components.database import InterfaceDatabase
+from sync_orchestration.components.lookups import OpenLookup
 from sync_orchestration.components.lost_runs import note_process
 from sync_orchestration.components.metadata import counts_metadata, failing_metadata, state_json
 from sync_orchestration.components.running import LogObserver, OpenSource, OpenTarget
-from sync_orchestration.components.settings import SyncSettings
+from sync_orchestration.components.settings import KonturLookupSettings, SyncSettings
 from sync_orchestration.interface.database import DatabaseError
-from sync_orchestration.interface.rows import Scope, counts_by_status, pending_windows
+from sync_orchestration.interface.lookups import answers_summary
+from sync_orchestration.interface.rows import Scope, counts_by_status, pending_windows, waiting_payloads
 from sync_orchestration.interface.state import read_state
 from sync_orchestration.pipeline.errors import SyncError
 from sync_orchestration.pipeline.land import Reader
 from sync_orchestration.pipeline.passes import running_pass
 from sync_orchestration.pipeline.windows import window_of_key
 
-_KINDS = {"flexi": "abra"}
+_KINDS = {"flexi": "abra", "interface": "postgres"}
 
 CATCH_UP = "sync/catch_up"
 """Run tag: windows behind the cursor are not read again, only their waiting rows are written."""
@@ -51,16 +53,18 @@ def plain_failures() -> Iterator[None]:
 def source_asset(settings: SyncSettings) -> dg.AssetsDefinition:
     """Build the asset that lands a source's windows in the interface table."""
     connection = settings.source.connection
+    upstream = [dg.AssetKey(settings.source.reads.split("/"))] if settings.source.kind == "interface" else []
 
     @dg.asset(
         key=settings.source.asset_key,
+        deps=upstream,
         partitions_def=partitions_of(settings),
         backfill_policy=dg.BackfillPolicy.single_run(),
         required_resource_keys={connection, "interface"},
         group_name=settings.name,
-        kinds={_KINDS[settings.source.kind], "postgres"},
-        description=f"What changed in {settings.source.evidence}, landed in the interface table. A window is a span of "
-        "versions; one behind the cursor is read again whole.",
+        kinds={_KINDS.get(settings.source.kind, settings.source.kind), "postgres"},
+        description=f"{settings.source.entity}, landed in the interface table. A window is a span of the source's own "
+        "positions; one behind the cursor is read again whole.",
     )
     def land(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         started = time.monotonic()
@@ -79,7 +83,7 @@ def source_asset(settings: SyncSettings) -> dg.AssetsDefinition:
             "changes": reader.counts.changes,
             "fetched": reader.counts.fetched,
             "deleted": reader.counts.deleted,
-            f"requests_{connection}": opened.http.requests_sent,
+            f"requests_{connection}": opened.requests_sent,
             "seconds": round(time.monotonic() - started, 3),
         }
         return dg.MaterializeResult(metadata={**counts_metadata(counts), "cursor": str(state.last_position)})
@@ -90,33 +94,80 @@ def source_asset(settings: SyncSettings) -> dg.AssetsDefinition:
 def _read_windows(
     context: dg.AssetExecutionContext, reader: Reader, conn: psycopg.Connection[Any], settings: SyncSettings
 ) -> None:
-    """Read windows behind the cursor again whole (unless the run only catches up), then go on from the cursor."""
+    """Read windows again whole, as far as the cursor has been (unless the run only catches up), then go on from it."""
     windows = sorted(window_of_key(key, settings.source.window) for key in context.partition_keys)
     cursor = read_state(conn, settings.name).last_position
-    behind = [w for w in windows if cursor is not None and w.end <= cursor]
+    swept = settings.source.sweeps and not read_state(conn, settings.name).has_more_to_sweep
     if context.run.tags.get(CATCH_UP) is None:
-        for window in behind:
+        for window in (w for w in windows if cursor is not None and (w.start < cursor or swept)):
             context.log.info(f"reading window {window.key} again")
             reader.read_again(window)
-    if len(behind) < len(windows):
+    if settings.source.sweeps:
+        if read_state(conn, settings.name).has_more_to_sweep:
+            reader.sweep(until=windows[-1].end)
+    elif cursor is None or windows[-1].end > cursor:
         reader.bring_up_to_date(until=windows[-1].end)
+
+
+def lookup_asset(settings: SyncSettings, lookup: KonturLookupSettings) -> dg.AssetsDefinition:
+    """Build the asset of what another system was asked about the records of a window."""
+    connection = lookup.connection
+
+    @dg.asset(
+        key=lookup.asset_key,
+        deps=[dg.AssetKey(settings.source.asset_key)],
+        partitions_def=partitions_of(settings),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        required_resource_keys={connection, "interface"},
+        group_name=settings.name,
+        kinds={lookup.kind, "postgres"},
+        pool=f"{connection}_questions",
+        description=f"What {lookup.kind} answered about the records, kept for {lookup.max_age_hours:g} hours: each "
+        "number is asked once, a hundred in one request.",
+    )
+    def look_up(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        started = time.monotonic()
+        note_process(context)
+        interface: InterfaceDatabase = context.resources.interface
+        with plain_failures(), interface.session() as conn:
+            with running_pass(conn, settings.name, settings.retry_policy, settings.config_hash, to_its_end=False):
+                opened = OpenLookup.of(settings, getattr(context.resources, connection))
+                enquiry = opened.enquiry(conn)
+                payloads = waiting_payloads(conn, settings.name, context.partition_keys)
+                enquiry.ask_about(payloads)
+            known, found, asked_at = answers_summary(conn, opened.lookup.name)
+        counts = {
+            "numbers": enquiry.counts.numbers,
+            "asked": enquiry.counts.asked,
+            "found": enquiry.counts.found,
+            "kept_answers": known,
+            "kept_companies": found,
+            f"requests_{connection}": opened.http.requests_sent,
+            "seconds": round(time.monotonic() - started, 3),
+        }
+        latest = "" if asked_at is None else asked_at.isoformat(timespec="seconds")
+        return dg.MaterializeResult(metadata={**counts_metadata(counts), "latest_answer": latest})
+
+    return look_up
 
 
 def target_asset(settings: SyncSettings) -> dg.AssetsDefinition:
     """Build the asset that writes the due rows of its windows to the target."""
-    source, target = settings.source.connection, settings.target.connection
+    target, lookup = settings.target.connection, settings.lookup
+    # A relayed sync shares the lookup of the sync that it reads, whose answers are kept.
+    before = lookup.asset_key if lookup and settings.source.sweeps else settings.source.asset_key
 
     @dg.asset(
         key=settings.target_asset_key,
-        deps=[dg.AssetKey(settings.source.asset_key)],
+        deps=[dg.AssetKey(before)],
         partitions_def=partitions_of(settings),
         backfill_policy=dg.BackfillPolicy.single_run(),
-        required_resource_keys={source, target, "interface"},
+        required_resource_keys={*settings.connections, "interface"},
         group_name=settings.name,
         kinds={settings.target.kind},
         pool=f"{target}_writes",
-        description=f"{settings.description} Records of {settings.target.model}, created, updated or archived by "
-        "external id. A record that is refused fails alone and is listed here.".strip(),
+        description=f"{settings.description} Records of {settings.target.model}, by external id where they are made. A "
+        "record that is refused fails alone and is listed here.".strip(),
     )
     def write(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         started = time.monotonic()
@@ -125,9 +176,7 @@ def target_asset(settings: SyncSettings) -> dg.AssetsDefinition:
         with plain_failures(), interface.session() as conn:
             observer = _observer(context)
             with running_pass(conn, settings.name, settings.retry_policy, settings.config_hash):
-                opened = OpenTarget.of(
-                    settings, getattr(context.resources, source), getattr(context.resources, target), observer.warn
-                )
+                opened = open_target(settings, context.resources, observer.warn)
                 writer = opened.writer(conn, context.run_id, observer)
                 written = writer.write(Scope(partition_keys=context.partition_keys))
             failing = failing_metadata(conn, settings.name, context.partition_keys)
@@ -139,9 +188,18 @@ def target_asset(settings: SyncSettings) -> dg.AssetsDefinition:
             f"requests_{target}": opened.http.requests_sent,
             "seconds": round(time.monotonic() - started, 3),
         }
+        if lookup and opened.lookup:
+            counts[f"requests_{lookup.connection}"] = opened.lookup.http.requests_sent
         return dg.MaterializeResult(metadata={**failing, **counts_metadata(counts)})
 
     return write
+
+
+def open_target(settings: SyncSettings, resources: Any, warn: Callable[[str], None]) -> OpenTarget:
+    """Open the target of a sync with the connections among Dagster's resources."""
+    lookup = getattr(resources, settings.lookup.connection) if settings.lookup else None
+    source, target = getattr(resources, settings.source.connection), getattr(resources, settings.target.connection)
+    return OpenTarget.of(settings, source, target, warn, lookup)
 
 
 def status_asset(settings: SyncSettings) -> dg.AssetsDefinition:
@@ -158,17 +216,17 @@ def status_asset(settings: SyncSettings) -> dg.AssetsDefinition:
     def interface_status(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         interface: InterfaceDatabase = context.resources.interface
         with plain_failures(), interface.session() as conn:
-            return dg.MaterializeResult(metadata=status_metadata(conn, settings.name))
+            return dg.MaterializeResult(metadata=status_metadata(conn, settings))
 
     return interface_status
 
 
-def status_metadata(conn: psycopg.Connection[Any], sync: str) -> dict[str, Any]:
+def status_metadata(conn: psycopg.Connection[Any], settings: SyncSettings) -> dict[str, Any]:
     """Return the interface-status table of a sync as metadata: failing rows first, then counts and state."""
-    counts = counts_by_status(conn, sync).get(sync, {})
+    counts = counts_by_status(conn, settings.name).get(settings.name, {})
     by_status = {name: counts.get(name, 0) for name in ("processed", "pending", "processing", "failed", "skipped")}
-    state = dg.MetadataValue.json(state_json(read_state(conn, sync)))
-    return {**failing_metadata(conn, sync), **counts_metadata(by_status), "state": state}
+    state = dg.MetadataValue.json(state_json(read_state(conn, settings.name), settings))
+    return {**failing_metadata(conn, settings.name), **counts_metadata(by_status), "state": state}
 
 
 def _observer(context: dg.AssetExecutionContext) -> LogObserver:

@@ -4,17 +4,19 @@ from typing import Any
 
 import dagster as dg
 
-from sync_orchestration.components.assets import plain_failures
+from sync_orchestration.components.assets import open_target, plain_failures
 from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.metadata import failing_metadata
-from sync_orchestration.components.running import OpenSource, OpenTarget
-from sync_orchestration.components.settings import SyncSettings
+from sync_orchestration.components.running import OpenSource
+from sync_orchestration.components.settings import KonturLookupSettings, SyncSettings
 from sync_orchestration.interface.rows import failing_keys, target_ids
 from sync_orchestration.interface.state import read_state
 from sync_orchestration.pipeline.errors import SyncError
-from sync_orchestration.pipeline.land import head_of, refuse_foreign_history
+from sync_orchestration.pipeline.history import head_of, refuse_foreign_history
 from sync_orchestration.pipeline.reconcile import compare, summary
 
+_SCARCE = 0.9
+_FEED_IS_FRESH = "feed_is_fresh"
 _EXPLAINED = {"failing (known)", "refused"}
 
 
@@ -48,7 +50,7 @@ def feed_is_fresh(settings: SyncSettings) -> dg.AssetChecksDefinition:
 
     @dg.asset_check(
         asset=dg.AssetKey(settings.source.asset_key),
-        name="feed_is_fresh",
+        name=_FEED_IS_FRESH,
         required_resource_keys={"interface", connection},
         description="Red when the source does not track changes, its history was reset, or it cannot be read.",
     )
@@ -59,9 +61,14 @@ def feed_is_fresh(settings: SyncSettings) -> dg.AssetChecksDefinition:
                 opened = OpenSource.of(settings, getattr(context.resources, connection))
                 head = head_of(opened.source, conn, settings.name)
                 state = read_state(conn, settings.name)
-                refuse_foreign_history(state, head)
+                if not settings.source.sweeps:
+                    refuse_foreign_history(state, head)
             except SyncError as error:
                 return dg.AssetCheckResult(passed=False, description=str(error), metadata={"problem": str(error)})
+        if settings.source.sweeps and state.status == "ERROR":
+            return dg.AssetCheckResult(
+                passed=False, description=str(state.error), metadata={"problem": str(state.error)}
+            )
         cursor = state.last_position or 0
         metadata: dict[str, Any] = {
             "cursor": cursor,
@@ -73,27 +80,71 @@ def feed_is_fresh(settings: SyncSettings) -> dg.AssetChecksDefinition:
     return check
 
 
+def report_feed(instance: dg.DagsterInstance, settings: SyncSettings, problem: str | None) -> None:
+    """Turn `feed_is_fresh` red, or green again, without a run: where the feed is at fault, none begins."""
+    key = dg.AssetCheckKey(dg.AssetKey(settings.source.asset_key), _FEED_IS_FRESH)
+    record = instance.get_latest_asset_check_evaluation_record(key)
+    shown = record.evaluation if record else None
+    is_news = (
+        (record is not None and not (shown and shown.passed))
+        if problem is None
+        else not (shown and not shown.passed and shown.description == problem)
+    )
+    if is_news:
+        instance.report_runless_asset_event(
+            dg.AssetCheckEvaluation(
+                asset_key=key.asset_key,
+                check_name=key.name,
+                passed=problem is None,
+                description=problem or "changes are recorded and readable",
+                metadata={"problem": problem} if problem else {},
+            )
+        )
+
+
+def quota_is_left(lookup: KonturLookupSettings) -> dg.AssetChecksDefinition:
+    """Build the check that warns when little is left of a lookup's quota; asking for that costs nothing of it."""
+
+    @dg.asset_check(
+        asset=dg.AssetKey(lookup.asset_key),
+        name="quota_is_left",
+        required_resource_keys={lookup.connection},
+        description="Warns when more than nine tenths of a quota of the register are spent.",
+    )
+    def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        with plain_failures():
+            usage = getattr(context.resources, lookup.connection).client().usage()
+        scarce = [u for u in usage if u.limit and u.spent > _SCARCE * u.limit]
+        rows = [dg.TableRecord({"method": u.method, "spent": u.spent, "limit": u.limit}) for u in usage]
+        return dg.AssetCheckResult(
+            passed=not scarce,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"quotas": dg.MetadataValue.table(rows)} if rows else {},
+            description="; ".join(f"{u.method}: {u.spent} of {u.limit} spent" for u in usage) or "no quota is told",
+        )
+
+    return check
+
+
 def source_matches_target(settings: SyncSettings) -> dg.AssetChecksDefinition:
     """Build the check that compares every record of the source with the target; scheduled, for it reads both whole."""
-    source, target = settings.source.connection, settings.target.connection
+    source = settings.source.connection
 
     @dg.asset_check(
         asset=dg.AssetKey(settings.target_asset_key),
         name="source_matches_target",
-        required_resource_keys={"interface", source, target},
+        required_resource_keys={"interface", *settings.connections},
         description="Reads source and target whole and compares them field by field under the mapping.",
     )
     def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         interface: InterfaceDatabase = context.resources.interface
         with plain_failures(), interface.session() as conn:
             opened = OpenSource.of(settings, getattr(context.resources, source))
-            to = OpenTarget.of(
-                settings, getattr(context.resources, source), getattr(context.resources, target), context.log.warning
-            )
+            to = open_target(settings, context.resources, context.log.warning)
             comparison = compare(
                 opened.source,
                 to.target,
-                to.translation,
+                to.translation_on(conn),
                 target_ids=target_ids(conn, settings.name),
                 sensitive=settings.sensitive_names,
             )

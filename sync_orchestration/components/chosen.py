@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 
 from sync_orchestration.components.connections import Connection
+from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.running import OpenSource, OpenTarget
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.interface.rows import Scope, failing_keys, requeue_failed
@@ -15,6 +16,7 @@ from sync_orchestration.pipeline.errors import ConfigurationError
 from sync_orchestration.pipeline.land import LandCounts, order_full_read
 from sync_orchestration.pipeline.passes import running_pass
 from sync_orchestration.pipeline.protocols import Change, Observer
+from sync_orchestration.pipeline.sweep import FIRST_WINDOW, begin_sweep, reset
 from sync_orchestration.pipeline.write import WriteCounts
 
 
@@ -99,9 +101,14 @@ def read_everything(
     source, target = _opened(settings, connections, observer)
     reader = source.reader(conn, run_id, observer)
     with running_pass(conn, settings.name, settings.retry_policy, settings.config_hash):
-        order_full_read(conn, settings.name)
-        reader.bring_up_to_date()
-        reader.bring_up_to_date()
+        if settings.source.sweeps:
+            reset(conn, settings.name)
+            begin_sweep(conn, settings.name, source.source, FIRST_WINDOW, settings.config_hash)
+            reader.sweep()
+        else:
+            order_full_read(conn, settings.name)
+            reader.bring_up_to_date()
+            reader.bring_up_to_date()
         written = target.writer(conn, run_id, observer).write(Scope())
     return ChosenResult(reader.counts, written)
 
@@ -109,13 +116,16 @@ def read_everything(
 def _opened(
     settings: SyncSettings, connections: Mapping[str, Connection], observer: Observer
 ) -> tuple[OpenSource, OpenTarget]:
-    source, target = (
-        _connection(connections, name) for name in (settings.source.connection, settings.target.connection)
+    source = (
+        InterfaceDatabase() if settings.source.kind == "interface" else _named(connections, settings.source.connection)
     )
-    return OpenSource.of(settings, source), OpenTarget.of(settings, source, target, observer.warn)
+    target = _named(connections, settings.target.connection)
+    lookup = _named(connections, settings.lookup.connection) if settings.lookup else None
+    opened = OpenTarget.of(settings, source, target, observer.warn, lookup)
+    return OpenSource.of(settings, source), opened
 
 
-def _connection(connections: Mapping[str, Connection], name: str) -> Connection:
+def _named(connections: Mapping[str, Connection], name: str) -> Connection:
     found = connections.get(name)
     if found is None:
         raise ConfigurationError(

@@ -1,14 +1,18 @@
 """Connections: the reachable outside systems, as Dagster resources. Their secrets come from the environment only."""
 
 import os
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import dagster as dg
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from sync_orchestration.pipeline.errors import ConfigurationError
+from sync_orchestration.systems.alfresco.citeck import CiteckRecords
+from sync_orchestration.systems.alfresco.v1 import AlfrescoV1
 from sync_orchestration.systems.flexi import FlexiClient
 from sync_orchestration.systems.http import HttpClient, HttpSettings
+from sync_orchestration.systems.kontur import KonturClient
 from sync_orchestration.systems.odoo.client import Dialect, OdooClient
 
 _VARIABLE = "$"
@@ -17,6 +21,7 @@ _VARIABLE = "$"
 class Connection(dg.ConfigurableResource):  # type: ignore[type-arg]
     """One reachable outside system. A value that begins with $ names an environment variable, read when it is used."""
 
+    kind: str = Field(description="What kind of system it is.")
     url: str = Field(description="Address of the server, e.g. $FLEXI_URL or https://odoo.example.com.")
     timeout: float = Field(60.0, gt=0, description="Seconds to wait for a connection and for each silence after it.")
     verify_tls: bool = Field(default=True, description="False accepts any TLS certificate; for tests only.")
@@ -67,7 +72,7 @@ class Connection(dg.ConfigurableResource):  # type: ignore[type-arg]
 class FlexiConnection(Connection):
     """One company of an ABRA Flexi server."""
 
-    kind: Literal["flexi"] = "flexi"
+    kind: Literal["flexi"] = Field("flexi", description="A company of ABRA Flexi.")
     company: str = Field(description="The company's name in the URL (dbNazev), e.g. $FLEXI_COMPANY.")
     user: str = Field(description="A Flexi user with the REST API, e.g. $FLEXI_USER.")
     password: str = Field(description="Its password; always a variable, e.g. $FLEXI_PASSWORD.")
@@ -85,7 +90,7 @@ class FlexiConnection(Connection):
 class OdooConnection(Connection):
     """One database of an Odoo server, 18 or 19."""
 
-    kind: Literal["odoo"] = "odoo"
+    kind: Literal["odoo"] = Field("odoo", description="A database of Odoo.")
     database: str = Field(description="The database's name, e.g. $ODOO_DATABASE.")
     user: str = Field(description="Login of the user that writes; a dedicated one is best, e.g. $ODOO_USER.")
     secret: str = Field(description="Its API key or password; always a variable, e.g. $ODOO_API_KEY.")
@@ -101,13 +106,54 @@ class OdooConnection(Connection):
         return OdooClient(http, self.value("database"), self.value("user"), secret, self.dialect)
 
 
-AnyConnection = Annotated[FlexiConnection | OdooConnection, Field(discriminator="kind")]
+class AlfrescoConnection(Connection):
+    """An Alfresco repository, or a Citeck one."""
+
+    kind: Literal["alfresco"] = Field("alfresco", description="A repository of Alfresco or Citeck.")
+    user: str = Field(description="A user who may read and change the nodes, e.g. $ALFRESCO_USER.")
+    password: str = Field(description="Its password; always a variable, e.g. $ALFRESCO_PASSWORD.")
+    dialect: Literal["alfresco", "citeck"] = Field(
+        "alfresco", description="alfresco: the REST API v1; citeck: the ECOS Records API."
+    )
+    records_path: str = Field(
+        "/alfresco/s/citeck/ecos/records", description="Where the Records API is; /gateway/api/records at the gateway."
+    )
+
+    def nodes(self, node_type: str, attributes: Sequence[str]) -> AlfrescoV1 | CiteckRecords:
+        """Return the nodes of a type. Raises ConfigurationError when a variable is unset."""
+        if missing := self.missing_variables():
+            raise ConfigurationError(f"Alfresco is switched off: set {', '.join(missing)}.")
+        password = self.value("password")
+        http = self.http("Alfresco", (self.value("user"), password), (password,))
+        if self.dialect == "citeck":
+            return CiteckRecords(http, node_type, attributes, self.records_path)
+        return AlfrescoV1(http, node_type)
+
+
+class KonturConnection(Connection):
+    """The company register Kontur.Focus."""
+
+    kind: Literal["kontur"] = Field("kontur", description="The company register Kontur.Focus.")
+    key: str = Field(description="The key of the API; always a variable, e.g. $KONTUR_KEY.")
+
+    def client(self) -> KonturClient:
+        """Return a client of the register. Raises ConfigurationError when a variable is unset."""
+        if missing := self.missing_variables():
+            raise ConfigurationError(f"Kontur is switched off: set {', '.join(missing)}.")
+        key = self.value("key")
+        return KonturClient(self.http("Kontur", None, (key,)), key)
+
+
+AnyConnection = Annotated[
+    FlexiConnection | OdooConnection | AlfrescoConnection | KonturConnection, Field(discriminator="kind")
+]
 
 
 class ConnectionsModel(BaseModel):
     """The attributes of a Connections component."""
 
-    model_config = ConfigDict(extra="forbid")
+    # What is refused may be a secret that somebody wrote into the file.
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     connections: dict[str, AnyConnection] = Field(description="The connections by name; syncs refer to the names.")
 

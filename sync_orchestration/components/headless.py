@@ -18,9 +18,10 @@ from sync_orchestration.interface.rows import counts_by_status
 from sync_orchestration.interface.state import read_state
 from sync_orchestration.pipeline.errors import ConfigurationError, SyncError
 from sync_orchestration.pipeline.land import order_full_read
+from sync_orchestration.pipeline.sweep import FIRST_WINDOW, begin_sweep, reset
 
 COUNTED = ("landed", "processed", "unchanged", "failed", "skipped")
-QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+_QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass(slots=True)
@@ -32,6 +33,21 @@ class RunReport:
     pending: int = 0
     cursor: str | None = None
     problem: str | None = None
+
+
+def dagster_instance() -> dg.DagsterInstance:
+    """Return the Dagster instance of DAGSTER_HOME; a context manager that closes it."""
+    return dg.DagsterInstance.get()
+
+
+def run_job(instance: dg.DagsterInstance, definitions: dg.Definitions, job: str, ops: dict[str, Any]) -> None:
+    """Run a maintenance job here with its ops' config. Raises SyncError with the reason when it fails."""
+    config = {name: {"config": values} for name, values in ops.items()}
+    result = definitions.resolve_job_def(job).execute_in_process(
+        instance=instance, run_config={**_QUIET, "ops": config}, raise_on_error=False
+    )
+    if not result.success:
+        raise SyncError(_failure_of(result))
 
 
 def bring_up_to_date(
@@ -51,7 +67,8 @@ def bring_up_to_date(
     with InterfaceDatabase().session() as conn:
         try:
             if everything:
-                order_full_read(conn, settings.name)
+                reset(conn, settings.name) if settings.source.sweeps else order_full_read(conn, settings.name)
+            report.requests[settings.source.connection] += begin_pass(settings, connections)
             _run_until_idle(instance, definitions, settings, connections, report)
         except SyncError as error:
             report.problem = str(error)
@@ -59,6 +76,22 @@ def bring_up_to_date(
         position = read_state(conn, settings.name).last_position
         report.cursor = None if position is None else str(position)
     return report
+
+
+def begin_pass(settings: SyncSettings, connections: dict[str, Connection], *, only_the_first: bool = False) -> int:
+    """Begin a sweep unless one is under way, as its cron would; returns the number of requests that took.
+
+    Does nothing for a sync that is not swept. Raises SyncError when the source cannot be asked.
+    """
+    if not settings.source.sweeps:
+        return 0
+    with InterfaceDatabase().session() as conn:
+        state = read_state(conn, settings.name)
+        if state.pass_end is not None or (only_the_first and state.last_position is not None):
+            return 0
+        opened = OpenSource.of(settings, _source_connection(settings, connections))
+        begin_sweep(conn, settings.name, opened.source, FIRST_WINDOW, settings.config_hash)
+    return opened.requests_sent
 
 
 def _run_until_idle(
@@ -69,9 +102,7 @@ def _run_until_idle(
     report: RunReport,
 ) -> None:
     name = settings.source.connection
-    if name not in connections:
-        raise ConfigurationError(f"There is no connection {name!r} for {settings.name}.")
-    source = OpenSource.of(settings, connections[name])
+    source = OpenSource.of(settings, _source_connection(settings, connections))
     before: Plan | None = None
     try:
         while True:
@@ -82,7 +113,16 @@ def _run_until_idle(
             _run(instance, definitions, settings, plan, report)
             before = plan
     finally:
-        report.requests[name] += source.http.requests_sent
+        report.requests[name] += source.requests_sent
+
+
+def _source_connection(settings: SyncSettings, connections: dict[str, Connection]) -> Connection | InterfaceDatabase:
+    name = settings.source.connection
+    if settings.source.kind == "interface":
+        return InterfaceDatabase()
+    if name not in connections:
+        raise ConfigurationError(f"There is no connection {name!r} for {settings.name}.")
+    return connections[name]
 
 
 def _stands_still(before: Plan, now: Plan) -> bool:
@@ -96,11 +136,11 @@ def _run(
     add_windows(instance, settings, [window.key for window in plan.known])
     job = definitions.resolve_job_def(settings.name)
     result = job.execute_in_process(
-        instance=instance, tags=run_tags(settings, plan), run_config=QUIET, raise_on_error=False
+        instance=instance, tags=run_tags(settings, plan), run_config=_QUIET, raise_on_error=False
     )
     _count(result, report)
     if not result.success:
-        raise SyncError(failure_of(result))
+        raise SyncError(_failure_of(result))
 
 
 def _count(result: dg.ExecuteInProcessResult, report: RunReport) -> None:
@@ -120,7 +160,7 @@ def _count(result: dg.ExecuteInProcessResult, report: RunReport) -> None:
                 report.requests[name.removeprefix("requests_")] += number
 
 
-def failure_of(result: dg.ExecuteInProcessResult) -> str:
+def _failure_of(result: dg.ExecuteInProcessResult) -> str:
     """Say why a run failed, in the plain words of the step that did."""
     for event in result.filter_events(lambda e: e.is_step_failure):
         failure = event.step_failure_data

@@ -4,7 +4,13 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from sync_orchestration.components.connections import Connection, FlexiConnection, OdooConnection
+from sync_orchestration.components.connections import (
+    AlfrescoConnection,
+    Connection,
+    FlexiConnection,
+    KonturConnection,
+    OdooConnection,
+)
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.pipeline.errors import SyncError
 
@@ -39,6 +45,10 @@ def _check(name: str, connection: Connection, models: list[str]) -> Health:
             ok, detail = True, connection.client().check()
         elif isinstance(connection, OdooConnection):
             ok, detail = True, connection.client().check(models)
+        elif isinstance(connection, AlfrescoConnection):
+            ok, detail = True, "; ".join(connection.nodes(model, []).check() for model in models)
+        elif isinstance(connection, KonturConnection):
+            ok, detail = True, connection.client().check()
         else:
             raise TypeError(f"no check for {type(connection).__name__}")
     except SyncError as error:

@@ -226,6 +226,6 @@ def _show(context: dg.OpExecutionContext, conn: Any, settings: SyncSettings, res
         dg.AssetMaterialization(
             [settings.name, "interface_status"],
             description=result.sentence,
-            metadata=status_metadata(conn, settings.name),
+            metadata=status_metadata(conn, settings),
         )
     )

@@ -12,9 +12,11 @@ from typing import Any
 import dagster as dg
 import psycopg
 
+from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.interface import rows
 from sync_orchestration.interface.rows import FailingRow
 from sync_orchestration.interface.state import SyncState
+from sync_orchestration.pipeline.sweep import state_of_sweep
 
 SHOWN = 50
 _NARROW = 32
@@ -120,8 +122,10 @@ def short_time(moment: datetime | None) -> str:
     return "" if moment is None else moment.astimezone(UTC).strftime("%d %b %H:%M")
 
 
-def state_json(state: SyncState) -> dict[str, Any]:
-    """Return the sync state as people and programs are shown it."""
+def state_json(state: SyncState, settings: SyncSettings) -> dict[str, Any]:
+    """Return the sync state as people and programs are shown it; that of a sweep with Citeck's original keys."""
+    if settings.source.sweeps:
+        return state_of_sweep(state)
     return {
         "last_position": state.last_position,
         "count_processed": state.count_processed,

@@ -3,10 +3,16 @@
 import dagster as dg
 from pydantic import BaseModel
 
-from sync_orchestration.components.assets import source_asset, status_asset, target_asset
-from sync_orchestration.components.checks import feed_is_fresh, no_failed_records, source_matches_target
+from sync_orchestration.components.assets import lookup_asset, source_asset, status_asset, target_asset
+from sync_orchestration.components.checks import feed_is_fresh, no_failed_records, quota_is_left, source_matches_target
 from sync_orchestration.components.settings import SyncSettings
-from sync_orchestration.components.triggers import comparison_job, comparison_schedule, poll_sensor, sync_job
+from sync_orchestration.components.triggers import (
+    comparison_job,
+    comparison_schedule,
+    poll_sensor,
+    sweep_schedule,
+    sync_job,
+)
 
 
 class RecordSync(dg.Component):
@@ -28,11 +34,19 @@ class RecordSync(dg.Component):
         """Build everything that Dagster is to know of this sync."""
         del context
         settings = self.settings
-        schedule = comparison_schedule(settings)
+        asked = settings.lookup if settings.source.sweeps else None
+        checks = [feed_is_fresh(settings), no_failed_records(settings)]
+        checks += [quota_is_left(asked)] if asked else [source_matches_target(settings)]
+        schedules = (comparison_schedule(settings), sweep_schedule(settings))
         return dg.Definitions(
-            assets=[source_asset(settings), target_asset(settings), status_asset(settings)],
-            asset_checks=[feed_is_fresh(settings), no_failed_records(settings), source_matches_target(settings)],
+            assets=[
+                source_asset(settings),
+                *([lookup_asset(settings, asked)] if asked else []),
+                target_asset(settings),
+                status_asset(settings),
+            ],
+            asset_checks=checks,
             jobs=[sync_job(settings), comparison_job(settings)],
             sensors=[poll_sensor(settings)],
-            schedules=[schedule] if schedule else [],
+            schedules=[schedule for schedule in schedules if schedule],
         )

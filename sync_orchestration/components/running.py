@@ -2,25 +2,44 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
 
-from sync_orchestration.components.connections import Connection, FlexiConnection, OdooConnection
-from sync_orchestration.components.settings import SyncSettings
-from sync_orchestration.interface.rows import hire_worker
+from sync_orchestration.components.connections import (
+    AlfrescoConnection,
+    Connection,
+    FlexiConnection,
+    OdooConnection,
+)
+from sync_orchestration.components.database import InterfaceDatabase
+from sync_orchestration.components.lookups import OpenLookup
+from sync_orchestration.components.settings import (
+    AlfrescoSourceSettings,
+    AlfrescoTargetSettings,
+    FlexiSourceSettings,
+    InterfaceSourceSettings,
+    OdooTargetSettings,
+    SyncSettings,
+)
+from sync_orchestration.interface.rows import hire_worker, known_targets
 from sync_orchestration.mapping.conditions import compile_condition
 from sync_orchestration.pipeline.errors import ConfigurationError
 from sync_orchestration.pipeline.land import Landing, Reader
-from sync_orchestration.pipeline.plan import Translation
-from sync_orchestration.pipeline.protocols import Observer
+from sync_orchestration.pipeline.lookup import ANSWER
+from sync_orchestration.pipeline.plan import Precedence, Translation
+from sync_orchestration.pipeline.protocols import Observer, Source, Target
+from sync_orchestration.pipeline.relay import RelaySource
 from sync_orchestration.pipeline.write import Writer, Writing
+from sync_orchestration.systems.alfresco.source import AlfrescoSource
+from sync_orchestration.systems.alfresco.target import AlfrescoTarget
 from sync_orchestration.systems.flexi import FlexiSource
 from sync_orchestration.systems.http import HttpClient
 from sync_orchestration.systems.odoo.target import OdooTarget
 
 _SECONDS_BETWEEN_REPORTS = 5.0
+_CLAIM_BATCH = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,28 +67,21 @@ class LogObserver:
 
 @dataclass(frozen=True, slots=True)
 class OpenSource:
-    """A source ready to be read, with the client whose requests are counted."""
+    """A source ready to be read, with the client whose requests are counted (None: it sends none)."""
 
-    source: FlexiSource
-    http: HttpClient
+    source: Source
+    http: HttpClient | None
     settings: SyncSettings
 
     @classmethod
-    def of(cls, settings: SyncSettings, connection: Connection) -> "OpenSource":
+    def of(cls, settings: SyncSettings, connection: Connection | InterfaceDatabase) -> "OpenSource":
         """Open the source of a sync. Raises ConfigurationError when its connection is of another kind or unset."""
-        if not isinstance(connection, FlexiConnection):
-            raise ConfigurationError(
-                f"The connection {settings.source.connection!r} of {settings.name} is not a Flexi."
-            )
-        client = connection.client()
-        mapping = settings.compiled()
-        condition = compile_condition(settings.when) if settings.when else None
-        wanted = mapping.source_paths | (condition.source_paths if condition else frozenset())
-        fields = () if mapping.reads_whole_record else tuple(sorted(wanted))
-        source = FlexiSource(
-            client, settings.source.evidence, fields, dict(settings.source.children), settings.source.page
-        )
-        return cls(source, client.http, settings)
+        source, http = _source(settings, connection)
+        return cls(source, http, settings)
+
+    @property
+    def requests_sent(self) -> int:
+        return 0 if self.http is None else self.http.requests_sent
 
     def reader(self, conn: psycopg.Connection[Any], run_id: str, observer: Observer) -> Reader:
         """Return a reader that lands this source's records."""
@@ -77,68 +89,139 @@ class OpenSource:
         landing = Landing(
             sync=self.settings.name,
             source_system=source.connection,
-            entity=source.evidence,
+            entity=source.entity,
             window_size=source.window,
             overlap=source.overlap,
             fetch_batch=source.page,
             sensitive=self.settings.sensitive_names,
+            has_history=not source.sweeps,
         )
         return Reader(conn, self.source, landing, run_id, observer)
 
 
+def _source(settings: SyncSettings, connection: Connection | InterfaceDatabase) -> tuple[Source, HttpClient | None]:
+    source = settings.source
+    if isinstance(source, FlexiSourceSettings) and isinstance(connection, FlexiConnection):
+        client = connection.client()
+        return FlexiSource(client, source.evidence, _fields(settings), dict(source.children), source.page), client.http
+    if isinstance(source, AlfrescoSourceSettings) and isinstance(connection, AlfrescoConnection):
+        nodes = connection.nodes(source.type, _attributes(settings))
+        return AlfrescoSource(nodes, source.batch), nodes.http
+    if isinstance(source, InterfaceSourceSettings) and isinstance(connection, InterfaceDatabase):
+        return RelaySource(connection.session, source.sync, source.page), None
+    raise ConfigurationError(
+        f"The connection {source.connection!r} of {settings.name} is not of the kind {source.kind}."
+    )
+
+
+def _fields(settings: SyncSettings) -> tuple[str, ...]:
+    """Return the source's fields that are read; none means all of them."""
+    mapping = settings.compiled()
+    condition = compile_condition(settings.when) if settings.when else None
+    wanted = mapping.source_paths | (condition.source_paths if condition else frozenset())
+    return () if mapping.reads_whole_record else tuple(sorted(wanted))
+
+
+def _attributes(settings: SyncSettings) -> list[str]:
+    """Return the properties of nodes that a sync needs: what it writes, and what its lookup asks with."""
+    lookup = settings.lookup
+    asked = {lookup.attribute, lookup.stored_ogrn, lookup.stored_kpp} if lookup else set()
+    return sorted(asked | set(settings.compiled().targets) | (set(_fields(settings)) - {ANSWER}))
+
+
 @dataclass(frozen=True, slots=True)
 class OpenTarget:
-    """A target ready to be written, with the client whose requests are counted."""
+    """A target ready to be written, with the clients whose requests are counted."""
 
-    target: OdooTarget
+    target: Target
     http: HttpClient
     translation: Translation
     settings: SyncSettings
+    lookup: OpenLookup | None = None
 
     @classmethod
     def of(
-        cls, settings: SyncSettings, source: Connection, target: Connection, warn: Callable[[str], None]
+        cls,
+        settings: SyncSettings,
+        source: Connection | InterfaceDatabase,
+        target: Connection,
+        warn: Callable[[str], None],
+        lookup: Connection | None = None,
     ) -> "OpenTarget":
         """Open the target of a sync. Raises ConfigurationError when its connection is of another kind or unset."""
-        if not isinstance(target, OdooConnection):
-            raise ConfigurationError(
-                f"The connection {settings.target.connection!r} of {settings.name} is not an Odoo."
-            )
-        client = target.client()
-        mapping = settings.compiled()
-        module, _, name = external_id_pattern(settings, source).partition(".")
-        odoo = OdooTarget(
-            client=client,
-            model=settings.target.model,
-            fields=list(mapping.targets),
-            module=module,
-            match_on=settings.target.match_on,
-            deletion=settings.target.deletion,
-            context=settings.target.context,
-            batch=settings.target.batch,
-            warn=warn,
-        )
+        opened, http = _target(settings, source, target, warn)
         translation = Translation(
-            mapping=mapping,
-            external_id=lambda key: name.replace("{key}", key.replace(" ", "_")),
+            mapping=settings.compiled(),
+            external_id=_external_ids(settings, source),
             when=compile_condition(settings.when) if settings.when else None,
-            archive_field="active",
+            archive_field="active" if isinstance(settings.target, OdooTargetSettings) else None,
+            keep_when_empty=settings.keep_when_empty,
+            only_when_empty=frozenset(settings.only_when_empty),
         )
-        return cls(odoo, client.http, translation, settings)
+        return cls(opened, http, translation, settings, OpenLookup.of(settings, lookup) if lookup else None)
+
+    def translation_on(self, conn: psycopg.Connection[Any]) -> Translation:
+        """Return the translation with what it needs of the database: kept answers, links of other syncs."""
+        translation = self.translation
+        if self.lookup is not None:
+            translation = replace(translation, enrich=self.lookup.enquiry(conn).enrich)
+        if self.settings.precedence is not None:
+            other = self.settings.precedence.sync
+            decided = frozenset(self.settings.precedence.fields or translation.mapping.targets)
+            precedence = Precedence(other, decided, lambda ids: known_targets(conn, other, ids))
+            translation = replace(translation, precedence=precedence)
+        return translation
 
     def writer(self, conn: psycopg.Connection[Any], run_id: str, observer: Observer) -> Writer:
         """Return a writer that is one worker of this sync for as long as `conn` lives."""
+        settings = self.settings
         writing = Writing(
-            sync=self.settings.name,
-            target_system=self.settings.target.connection,
-            translation=self.translation,
-            guard=self.settings.delete_guard,
+            sync=settings.name,
+            target_system=settings.target.connection,
+            translation=self.translation_on(conn),
+            guard=settings.delete_guard,
+            claim_batch=settings.source.page if settings.source.sweeps else _CLAIM_BATCH,
         )
         return Writer(hire_worker(conn, run_id), self.target, writing, observer)
 
 
-def external_id_pattern(settings: SyncSettings, source: Connection) -> str:
-    """Return the pattern of external ids with everything but {key} filled in."""
+def _target(
+    settings: SyncSettings, source: Connection | InterfaceDatabase, connection: Connection, warn: Callable[[str], None]
+) -> tuple[Target, HttpClient]:
+    target = settings.target
+    if isinstance(target, OdooTargetSettings) and isinstance(connection, OdooConnection):
+        client = connection.client()
+        odoo = OdooTarget(
+            client=client,
+            model=target.model,
+            fields=list(settings.compiled().targets),
+            module=external_id_pattern(settings, source).partition(".")[0],
+            match_on=target.match_on,
+            deletion=target.deletion,
+            context=target.context,
+            batch=target.batch,
+            warn=warn,
+        )
+        return odoo, client.http
+    if isinstance(target, AlfrescoTargetSettings) and isinstance(connection, AlfrescoConnection):
+        nodes = connection.nodes(target.type, _attributes(settings))
+        return AlfrescoTarget(nodes, target.type, target.parallel), nodes.http
+    raise ConfigurationError(
+        f"The connection {target.connection!r} of {settings.name} is not of the kind {target.kind}."
+    )
+
+
+def _external_ids(settings: SyncSettings, source: Connection | InterfaceDatabase) -> Callable[[str], str]:
+    if not isinstance(settings.target, OdooTargetSettings):
+        return lambda key: key
+    name = external_id_pattern(settings, source).partition(".")[2]
+    return lambda key: name.replace("{key}", key.replace(" ", "_"))
+
+
+def external_id_pattern(settings: SyncSettings, source: Connection | InterfaceDatabase) -> str:
+    """Return the pattern of external ids in Odoo with everything but {key} filled in."""
+    if not isinstance(settings.target, OdooTargetSettings):
+        raise ConfigurationError(f"{settings.name} has no external ids: its target is no Odoo.")
     company = source.value("company") if isinstance(source, FlexiConnection) else settings.source.connection
-    parts = {"source": source.kind if isinstance(source, FlexiConnection) else "", "company": company}
-    return settings.target.external_id.format(**parts, entity=settings.source.evidence, key="{key}")
+    parts = {"source": settings.source.kind, "company": company, "entity": settings.source.entity}
+    return settings.target.external_id.format(**parts, key="{key}")

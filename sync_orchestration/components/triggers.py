@@ -3,15 +3,21 @@
 from typing import Any, TypeVar
 
 import dagster as dg
+import psycopg
 
 from sync_orchestration.components.assets import CATCH_UP, add_windows
+from sync_orchestration.components.checks import report_feed
 from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.lost_runs import end_lost_runs
-from sync_orchestration.components.planning import Plan, plan_next_run
+from sync_orchestration.components.planning import Plan, plan_next_run, rest
 from sync_orchestration.components.running import OpenSource
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.interface.database import DatabaseError
-from sync_orchestration.pipeline.errors import SyncError
+from sync_orchestration.interface.state import read_state
+from sync_orchestration.mapping.cron import five_fields
+from sync_orchestration.pipeline.errors import ConfigurationError, SyncError
+from sync_orchestration.pipeline.protocols import Source
+from sync_orchestration.pipeline.sweep import FIRST_WINDOW, begin_sweep, resume_at_start
 
 SYNC_TAG = "sync/name"
 _UNFINISHED = [
@@ -26,8 +32,10 @@ _UNFINISHED = [
 def sync_job(settings: SyncSettings) -> Any:
     """Build the job that runs windows of a sync from source to status, with its quick checks."""
     keys = [settings.source.asset_key, settings.target_asset_key, [settings.name, "interface_status"]]
+    if settings.lookup and settings.source.sweeps:
+        keys.insert(1, settings.lookup.asset_key)
     assets = dg.AssetSelection.assets(*(dg.AssetKey(key) for key in keys))
-    slow = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey(settings.target_asset_key), "source_matches_target"))
+    slow = dg.AssetSelection.checks(_thorough_check(settings))
     return dg.define_asset_job(
         settings.name,
         selection=assets - slow,
@@ -38,13 +46,57 @@ def sync_job(settings: SyncSettings) -> Any:
 
 def comparison_job(settings: SyncSettings) -> Any:
     """Build the job that compares the whole source with the target."""
-    key = dg.AssetCheckKey(dg.AssetKey(settings.target_asset_key), "source_matches_target")
     return dg.define_asset_job(
         f"{settings.name}_comparison",
-        selection=dg.AssetSelection.checks(key),
-        description=f"Compares every record of the source of {settings.name} with the target.",
+        selection=dg.AssetSelection.checks(_thorough_check(settings)),
+        description=f"Runs the check of {settings.name} that is too slow, or asks too much, for every run.",
         tags={f"{SYNC_TAG}_comparison": settings.name},
     )
+
+
+def _thorough_check(settings: SyncSettings) -> dg.AssetCheckKey:
+    """Return the check that does not run with every run: the comparison, or of a sweep the quota of its lookup."""
+    if settings.lookup and settings.source.sweeps:
+        return dg.AssetCheckKey(dg.AssetKey(settings.lookup.asset_key), "quota_is_left")
+    return dg.AssetCheckKey(dg.AssetKey(settings.target_asset_key), "source_matches_target")
+
+
+def sweep_schedule(settings: SyncSettings) -> dg.ScheduleDefinition | None:
+    """Build the schedule that begins a sweep, if the source is swept and has a cron."""
+    cron = settings.triggers.cron
+    if cron is None or not settings.source.sweeps:
+        return None
+    connection = settings.source.connection
+
+    @dg.schedule(
+        name=f"{settings.name}_schedule",
+        job_name=settings.name,
+        cron_schedule=five_fields(cron),
+        execution_timezone=settings.triggers.timezone,
+        required_resource_keys={"interface", connection},
+        default_status=_enabled(dg.DefaultScheduleStatus, settings),
+        description="Begins a pass over the whole source. While one is under way, or waits for its next try, nothing.",
+    )
+    def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        resource = getattr(context.resources, connection)
+        if missing := resource.missing_variables():
+            return dg.SkipReason(f"switched off: {', '.join(missing)} not set")
+        interface: InterfaceDatabase = context.resources.interface
+        try:
+            with interface.session() as conn:
+                if read_state(conn, settings.name).status in ("IN_PROGRESS", "RETRY_WAITING"):
+                    return dg.SkipReason("a pass is under way")
+                source = OpenSource.of(settings, resource).source
+                begin_sweep(conn, settings.name, source, FIRST_WINDOW, settings.config_hash)
+                plan = plan_next_run(conn, settings, source)
+        except (SyncError, DatabaseError) as error:
+            return dg.SkipReason(str(error))
+        if not plan.windows:
+            return dg.SkipReason(plan.reason)
+        add_windows(context.instance, settings, [window.key for window in plan.known])
+        return dg.RunRequest(tags=run_tags(settings, plan))
+
+    return schedule
 
 
 def comparison_schedule(settings: SyncSettings) -> dg.ScheduleDefinition | None:
@@ -69,13 +121,13 @@ def poll_sensor(settings: SyncSettings) -> dg.SensorDefinition:
         name=f"{settings.name}_sensor",
         job_name=settings.name,
         minimum_interval_seconds=settings.triggers.poll_seconds,
-        required_resource_keys={"interface", connection},
+        required_resource_keys={"interface", *settings.connections},
         default_status=_enabled(dg.DefaultSensorStatus, settings),
         description="Asks the source with one request whether anything changed, and runs the windows that have news.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        resource = getattr(context.resources, connection)
-        if missing := resource.missing_variables():
+        resources = [getattr(context.resources, name) for name in settings.connections]
+        if missing := [variable for resource in resources for variable in resource.missing_variables()]:
             return dg.SkipReason(f"switched off: {', '.join(missing)} not set")
         if lost := end_lost_runs(context.instance):
             context.log.warning(f"ended runs whose process is gone: {', '.join(lost)}")
@@ -84,15 +136,36 @@ def poll_sensor(settings: SyncSettings) -> dg.SensorDefinition:
         interface: InterfaceDatabase = context.resources.interface
         try:
             with interface.session() as conn:
-                plan = plan_next_run(conn, settings, OpenSource.of(settings, resource).source)
+                source = OpenSource.of(settings, getattr(context.resources, connection)).source
+                if settings.source.sweeps:
+                    _look_after_sweep(conn, settings, source)
+                plan = rest(conn, settings) or plan_next_run(conn, settings, source)
+        except ConfigurationError as error:
+            report_feed(context.instance, settings, str(error))
+            return dg.SkipReason(str(error))
         except (SyncError, DatabaseError) as error:
             return dg.SkipReason(str(error))
+        if plan.asked and plan.state.status != "ERROR":
+            report_feed(context.instance, settings, None)
         if not plan.windows:
             return dg.SkipReason(plan.reason)
         add_windows(context.instance, settings, [window.key for window in plan.known])
         return dg.RunRequest(run_key=_run_key(context.instance, settings.name, plan), tags=run_tags(settings, plan))
 
     return sensor
+
+
+_seen_since_start: set[str] = set()
+
+
+def _look_after_sweep(conn: psycopg.Connection[Any], settings: SyncSettings, source: Source) -> None:
+    """After a start of this process let a waiting pass go on; begin one anew whose configuration has changed."""
+    if settings.name not in _seen_since_start:
+        _seen_since_start.add(settings.name)
+        resume_at_start(conn, settings.name)
+    state = read_state(conn, settings.name)
+    if state.pass_end is not None and state.config_hash != settings.config_hash:
+        begin_sweep(conn, settings.name, source, FIRST_WINDOW, settings.config_hash)
 
 
 def run_tags(settings: SyncSettings, plan: Plan) -> dict[str, str]:

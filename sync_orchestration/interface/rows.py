@@ -276,6 +276,12 @@ def keys_containing(conn: Connection[Any], sync: str, part: Payload) -> list[str
         return [str(key) for key in cur.execute(query("keys_containing"), params)]
 
 
+def waiting_payloads(conn: Connection[Any], sync: str, partition_keys: Sequence[str]) -> list[Payload]:
+    """Return the payloads of the rows of these windows that are still to be written, oldest position first."""
+    params = {"sync": sync, "partition_keys": list(partition_keys)}
+    return [payload for _, payload in conn.execute(query("payloads_of_windows"), params)]
+
+
 def pending_windows(conn: Connection[Any], sync: str) -> list[str]:
     """Return the windows that hold rows to be written now: due ones and those of dead workers."""
     with conn.cursor(row_factory=scalar_row) as cur:

@@ -31,7 +31,14 @@ class SyncState:
     baseline_seen: datetime | None
     first_window: str | None
     recent_positions: list[int]
+    pass_end: int | None
+    processed_position: int | None
     updated_at: datetime
+
+    @property
+    def has_more_to_sweep(self) -> bool:
+        """True while a sweep has not read up to where the source stood when it began."""
+        return self.pass_end is not None and (self.last_position or 0) <= self.pass_end
 
     @property
     def baseline_is_due(self) -> bool:

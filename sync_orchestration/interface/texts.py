@@ -4,6 +4,9 @@ import json
 import math
 from typing import Any, overload
 
+# Made once, for json.dumps makes an encoder at each call.
+_rendered = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
 _NUL, _IN_ITS_PLACE = "\x00", "�"
 
 
@@ -31,10 +34,6 @@ def to_json(value: Any) -> str:
     if "\\u0000" in text:
         text = _rendered(_without_nul(_finite(value)))
     return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _rendered(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def _without_nul(value: Any) -> Any:

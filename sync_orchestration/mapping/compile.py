@@ -232,7 +232,7 @@ def _reference(spec: ReferenceSpec, value: Value) -> Reference:
     if text is None:
         msg = f"reference: {shown(value)} cannot name one related record"
         raise TransformError(msg)
-    return Reference(spec.model, spec.field, text)
+    return Reference(spec.model, spec.field, text, spec.create)
 
 
 def _failure(name: str, error: Exception, value: Value) -> TransformError:

@@ -6,15 +6,17 @@ from collections.abc import Callable, Mapping
 
 from sync_orchestration.mapping.records import JSON, Value
 
+# Made once, for json.dumps makes an encoder at each call. ASCII on purpose: half a surrogate pair, which JSON allows,
+# has no UTF-8 form.
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
+
 
 def payload_hash(value: JSON) -> str:
     """Return the SHA-256 (hex) of a JSON value, the same for any order of its objects' keys.
 
     Raises TypeError for what is not JSON, ValueError for a value that contains itself.
     """
-    # ASCII on purpose: half a surrogate pair, which JSON allows, has no UTF-8 form.
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+    return hashlib.sha256(_canonical(value).encode("ascii")).hexdigest()
 
 
 def changed_fields(

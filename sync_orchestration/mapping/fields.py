@@ -43,6 +43,7 @@ class ReferenceSpec(_Configuration):
 
     model: str = Field(min_length=1, description="The target's model of the related record, e.g. res.country.")
     field: str = Field(min_length=1, description="The field of that model which holds the value, e.g. code.")
+    create: bool = Field(default=False, description="Make a related record that is missing, e.g. a tag.")
 
 
 Step = str | Annotated[dict[str, JsonValue], BeforeValidator(text_keys)]

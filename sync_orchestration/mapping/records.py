@@ -11,12 +11,14 @@ JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | Non
 class Reference:
     """A related record of the target, named by a value that the target itself looks up later.
 
-    ``Reference("res.country", "code", "CZ")`` is "the country whose code is CZ".
+    ``Reference("res.country", "code", "CZ")`` is "the country whose code is CZ". With ``create`` one that is missing
+    is made, with that field and no other.
     """
 
     model: str
     field: str
     value: str
+    create: bool = False
 
 
 Value: TypeAlias = "JSON | Decimal | Reference"

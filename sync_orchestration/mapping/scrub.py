@@ -58,23 +58,31 @@ def scrub(payload: JSON, names: Collection[str] = SENSITIVE_NAMES) -> JSON:
     ``X-API-Key`` go, ``tokenizer`` and ``secretary`` stay. The payload itself is not changed.
     """
     known = names if isinstance(names, frozenset) else frozenset(names)
-    result: list[JSON] = []
+    result = _without_sensitive(payload, known)
     # No recursion: the payload comes from outside, and its depth is not ours to trust.
-    todo: list[tuple[JSON, list[JSON] | dict[str, JSON], str]] = [(payload, result, "")]
+    todo = [result]
     while todo:
-        value, parent, key = todo.pop()
-        copy = value
-        if isinstance(value, dict):
-            copy = {name: None for name in value if not is_sensitive(name, known)}
-            todo.extend((value[name], copy, name) for name in copy)
-        elif isinstance(value, list):
-            copy = []
-            todo.extend((item, copy, "") for item in reversed(value))
+        parent = todo.pop()
+        # Every field of every record passes here, so only those that hold others cost more than a look. Replacing
+        # the value of a key that is there does not disturb the walk over a dict.
         if isinstance(parent, dict):
-            parent[key] = copy
-        else:
-            parent.append(copy)
-    return result[0]
+            for name, value in parent.items():
+                if isinstance(value, (dict, list)):
+                    parent[name] = copy = _without_sensitive(value, known)
+                    todo.append(copy)
+        elif isinstance(parent, list):
+            for place, value in enumerate(parent):
+                if isinstance(value, (dict, list)):
+                    parent[place] = copy = _without_sensitive(value, known)
+                    todo.append(copy)
+    return result
+
+
+def _without_sensitive(value: JSON, names: frozenset[str]) -> JSON:
+    """Return a copy of an object or list, of an object without its sensitive keys; what they hold is not copied."""
+    if isinstance(value, dict):
+        return {name: inner for name, inner in value.items() if not is_sensitive(name, names)}
+    return value.copy() if isinstance(value, list) else value
 
 
 @lru_cache(maxsize=_MEMORY)

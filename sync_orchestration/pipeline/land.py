@@ -1,7 +1,7 @@
 """Read and land: the newest state of every changed record goes into the interface table, then the cursor moves."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -12,15 +12,9 @@ from sync_orchestration.interface.rows import LandedRecord, Payload
 from sync_orchestration.interface.state import SyncState, change_state, database_time, lock_state, read_state
 from sync_orchestration.mapping.diff import payload_hash
 from sync_orchestration.mapping.scrub import SENSITIVE_NAMES, scrub
-from sync_orchestration.pipeline.errors import FeedResetError, TrackingOffError
-from sync_orchestration.pipeline.protocols import (
-    Change,
-    ChangePage,
-    Observer,
-    Source,
-    SourceHead,
-    SourceRecord,
-)
+from sync_orchestration.pipeline.ahead import one_ahead
+from sync_orchestration.pipeline.history import head_of, refuse_foreign_history, refuse_rewound
+from sync_orchestration.pipeline.protocols import Change, Observer, Source, SourceHead, SourceRecord
 from sync_orchestration.pipeline.windows import Window, window_at
 
 
@@ -29,7 +23,8 @@ class Landing:
     """How one sync reads its source.
 
     `overlap` is the number of positions behind the cursor that each read lists again, since a transaction may
-    show a lower version late. `chunk` bounds the changes that are coalesced in memory before they are landed.
+    show a lower version late. `chunk` bounds the changes that are coalesced in memory before they are landed. A
+    source without a history of changes (`has_history` False) is swept whole.
     """
 
     sync: str
@@ -38,8 +33,9 @@ class Landing:
     window_size: int = 10_000
     overlap: int = 1_000
     fetch_batch: int = 500
-    chunk: int = 50_000
+    chunk: int = 100_000
     sensitive: frozenset[str] = SENSITIVE_NAMES
+    has_history: bool = True
 
 
 @dataclass(slots=True)
@@ -86,17 +82,21 @@ class Reader:
         """
         state = self._begin_baseline(head)
         position = state.baseline_from or 0
-        for page in self.source.snapshot(state.baseline_after):
-            if not page:
-                continue
-            records = [self._record(r, "create", position) for r in page]
-            with self.conn.transaction():
-                landed = self._store(records, force=True)
-                locked = lock_state(self.conn, self.landing.sync)
-                change_state(self.conn, locked, baseline_after=page[-1].key)
-            self.counts.fetched += len(page)
-            self._report(landed)
+        with one_ahead(self.source.snapshot(state.baseline_after)) as pages:
+            for page in pages:
+                if page:
+                    self._land_page(page, position)
         self._end_baseline(position)
+
+    def _land_page(self, page: Sequence[SourceRecord], position: int) -> None:
+        """Land a page of the full read; the place where it would go on moves in the same transaction."""
+        records = [self._record(record, "create", position) for record in page]
+        with self.conn.transaction():
+            landed = self._store(records, force=True)
+            state = lock_state(self.conn, self.landing.sync)
+            change_state(self.conn, state, baseline_after=page[-1].key)
+        self.counts.fetched += len(page)
+        self._report(landed)
 
     def _begin_baseline(self, head: SourceHead) -> SyncState:
         listed = self._listed_before(head.position)
@@ -163,7 +163,8 @@ class Reader:
         """Gather pages into chunks of bounded size; positions landed before are passed over."""
         chunk = _Chunk(start)
         for page in self.source.changes(start):
-            refuse_rewound(read_state(self.conn, self.landing.sync), page.newest)
+            if self.landing.has_history:
+                refuse_rewound(read_state(self.conn, self.landing.sync), page.newest)
             for change in page.changes:
                 if change.position not in known and (until is None or change.position < until):
                     chunk.add(change)
@@ -179,18 +180,15 @@ class Reader:
         """Fetch and land a chunk; the cursor moves in the transaction of its last rows."""
         self.counts.changes += chunk.notices
         changes = self._newest_wins(self._whole_records(chunk), cursor)
-        batches = [batch for batch in _batched(changes, self.landing.fetch_batch) if batch]
-        for batch in batches[:-1]:
-            records = self._current(batch)
-            with self.conn.transaction():
-                landed = self._store(records)
-            self._report(landed)
-        records = self._current(batches[-1]) if batches else []
-        with self.conn.transaction():
-            state = lock_state(self.conn, self.landing.sync)
-            landed = self._store(records) if records else 0
-            self._move_cursor(state, chunk)
-        self._report(landed)
+        batches = list(_batched(changes, self.landing.fetch_batch)) or [[]]
+        with one_ahead(map(self._fetched, batches)) as answers:
+            for batch, fetched in zip(batches, answers, strict=True):
+                records = self._current(batch, fetched)
+                with self.conn.transaction():
+                    landed = self._store(records) if records else 0
+                    if batch is batches[-1]:
+                        self._move_cursor(chunk)
+                self._report(landed)
 
     def _whole_records(self, chunk: "_Chunk") -> list[Change]:
         return chunk.whole_records(lambda part: rows.keys_containing(self.conn, self.landing.sync, part))
@@ -211,16 +209,38 @@ class Reader:
             for c in changes
         ]
 
-    def _move_cursor(self, state: SyncState, chunk: "_Chunk") -> None:
+    def _move_cursor(self, chunk: "_Chunk") -> None:
+        state = lock_state(self.conn, self.landing.sync)
         cursor = max(state.last_position or 0, chunk.end)
         kept = {p for p in (*state.recent_positions, *chunk.positions) if p >= cursor - self.landing.overlap}
         change_state(self.conn, state, last_position=cursor, recent_positions=sorted(kept))
 
+    def sweep(self, until: int | None = None) -> LandCounts:
+        """Land one page after the other from the cursor on, every record to be looked at anew.
+
+        The page that crosses `until` is landed whole and is the last.
+        """
+        sync = self.landing.sync
+        cursor = read_state(self.conn, sync).last_position or 0
+        for page in self.source.changes(cursor):
+            records = self._current(page.changes, self._fetched(page.changes))
+            with self.conn.transaction():
+                landed = self._store(records, force=True) if records else 0
+                state = lock_state(self.conn, sync)
+                reached = page.next_position if page.more else max(page.next_position, (state.pass_end or 0) + 1)
+                change_state(self.conn, state, last_position=reached)
+            self.counts.changes += len(page.changes)
+            self._report(landed)
+            if until is not None and page.next_position >= until:
+                break
+        return self.counts
+
     def read_again(self, window: Window) -> LandCounts:
         """Read a window behind the cursor whole: its records are fetched and written again, changed or not."""
         landing = self.landing
-        head = head_of(self.source, self.conn, landing.sync)
-        refuse_foreign_history(read_state(self.conn, landing.sync), head)
+        if landing.has_history:
+            head = head_of(self.source, self.conn, landing.sync)
+            refuse_foreign_history(read_state(self.conn, landing.sync), head)
         changes = {
             key: Change(key, "update", window.start) for key in rows.keys_of_window(self.conn, landing.sync, window.key)
         }
@@ -241,7 +261,7 @@ class Reader:
                 for change in batch
                 if within is None or change.key not in places or places[change.key][1] == within.key
             ]
-            records = self._current(mine, always_fetch=True)
+            records = self._current(mine, self._fetched(mine, always=True))
             with self.conn.transaction():
                 landed = self._store(records, force=True)
             self._report(landed)
@@ -251,15 +271,18 @@ class Reader:
         for batch in _batched([Change(key, "update", 0) for key in keys], self.landing.fetch_batch):
             places = rows.places(self.conn, self.landing.sync, [change.key for change in batch])
             known = [_placed(change, places[change.key]) for change in batch if change.key in places]
-            records = self._current(known)
+            records = self._current(known, self._fetched(known))
             with self.conn.transaction():
                 landed = self._store(records)
             self._report(landed)
 
-    def _current(self, changes: Sequence[Change], *, always_fetch: bool = False) -> list[LandedRecord]:
+    def _fetched(self, changes: Sequence[Change], *, always: bool = False) -> Mapping[str, SourceRecord]:
+        """Ask the source for the records behind changes; `always`: also for those that are said to be deleted."""
+        keys = [c.key for c in changes if c.payload is None and (always or c.operation != "delete")]
+        return self.source.fetch(keys) if keys else {}
+
+    def _current(self, changes: Sequence[Change], fetched: Mapping[str, SourceRecord]) -> list[LandedRecord]:
         """Return the newest state of each record; one that is gone before it could be fetched is a delete."""
-        to_fetch = [c.key for c in changes if c.payload is None and (always_fetch or c.operation != "delete")]
-        fetched = self.source.fetch(to_fetch) if to_fetch else {}
         self.counts.fetched += len(fetched)
         records = []
         for change in changes:
@@ -356,56 +379,12 @@ def order_full_read(conn: Connection[Any], sync: str) -> None:
         change_state(conn, state, last_position=None, baseline_from=None, baseline_after=None, baseline_seen=None)
 
 
-def head_of(source: Source, conn: Connection[Any], sync: str) -> SourceHead:
-    """Return where the source stands, and remember if it does not track changes.
-
-    What happened while tracking was off is in no feed, so the cursor's history ends there: only a full read counts.
-    """
-    try:
-        return source.head()
-    except TrackingOffError:
-        with conn.transaction():
-            state = lock_state(conn, sync)
-            if state.last_position is not None:
-                change_state(conn, state, fingerprint="tracking was off")
-        raise
-
-
-def refuse_foreign_history(state: SyncState, head: SourceHead) -> None:
-    """Raise FeedResetError when the source's positions are not those that the cursor was counted in."""
-    if state.fingerprint is not None and state.fingerprint != head.fingerprint:
-        raise FeedResetError(
-            f"The change history of the source is another one than that of the cursor: the company was replaced, or "
-            f"tracking was off for a while. {_way_out(state)}"
-        )
-    refuse_rewound(state, head.position)
-
-
-def refuse_rewound(state: SyncState, newest: int) -> None:
-    """Raise FeedResetError when the source's newest position lies behind the cursor."""
-    if state.last_position is not None and newest < state.last_position - 1:
-        raise FeedResetError(
-            f"The source's newest version is {newest}, but versions up to {state.last_position - 1} were read "
-            f"before: its database was probably restored from a backup. {_way_out(state)}"
-        )
-
-
-def _way_out(state: SyncState) -> str:
-    return f"Run a full reconciliation of {state.sync} (job full_reconciliation, or: run {state.sync} --all)."
-
-
 def _placed(change: Change, place: tuple[int, str] | None) -> Change:
     position = change.position if place is None else place[0]
-    return Change(change.key, change.operation, position, change.external_ids)
+    return replace(change, position=position)
 
 
 def _batched(changes: Sequence[Change], size: int) -> Iterator[list[Change]]:
     iterator = iter(changes)
     while batch := list(islice(iterator, size)):
         yield batch
-
-
-def unseen(page: ChangePage, state: SyncState) -> list[int]:
-    """Return the positions of a page that have not been landed yet."""
-    known = set(state.recent_positions)
-    return [change.position for change in page.changes if change.position not in known]

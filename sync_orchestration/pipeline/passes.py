@@ -1,6 +1,6 @@
 """A pass and its state: what it waits for after a failure, and when it is tried again."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,6 +8,7 @@ from typing import Any
 
 from psycopg import Connection
 
+from sync_orchestration.interface.rows import pending_windows
 from sync_orchestration.interface.state import SyncState, change_state, database_time, lock_state
 from sync_orchestration.pipeline.errors import SyncError, UnavailableError
 
@@ -51,7 +52,19 @@ def running_pass(
         _change(conn, sync, status="ERROR", next_try=None, error=f"{type(error).__name__}: {error}"[:2_000])
         raise
     if to_its_end:
-        _change(conn, sync, status="TRIGGER_WAITING", try_count=0, next_try=None, error=None)
+        with conn.transaction():
+            state = lock_state(conn, sync)
+            # A sweep is one pass over many windows: it is over when all is read and nothing waits to be written.
+            goes_on = state.has_more_to_sweep or (state.pass_end is not None and bool(pending_windows(conn, sync)))
+            change_state(
+                conn,
+                state,
+                status="IN_PROGRESS" if goes_on else "TRIGGER_WAITING",
+                pass_end=state.pass_end if goes_on else None,
+                try_count=0,
+                next_try=None,
+                error=None,
+            )
 
 
 def _begin(conn: Connection[Any], sync: str, config_hash: str) -> None:
@@ -65,11 +78,12 @@ def _begin(conn: Connection[Any], sync: str, config_hash: str) -> None:
 def _remember_failure(conn: Connection[Any], sync: str, policy: RetryPolicy, error: SyncError) -> None:
     with conn.transaction():
         state = lock_state(conn, sync)
+        gives_up = policy.gives_up(state.try_count, error)
         change_state(
             conn,
             state,
-            status="ERROR" if policy.gives_up(state.try_count, error) else "RETRY_WAITING",
-            try_count=state.try_count + 1,
+            status="ERROR" if gives_up else "RETRY_WAITING",
+            try_count=state.try_count if gives_up else state.try_count + 1,
             next_try=policy.next_try(state.try_count, error, database_time(conn)),
             error=str(error),
         )
@@ -88,6 +102,22 @@ def remember_patience(conn: Connection[Any], sync: str, error: UnavailableError)
         state = lock_state(conn, sync)
         next_try = database_time(conn) + timedelta(seconds=error.retry_after)
         change_state(conn, state, status="RETRY_WAITING", next_try=next_try, error=str(error))
+
+
+def progress(state: SyncState, positions: Sequence[int]) -> dict[str, Any]:
+    """Return what settled rows change of the state: the counts, and in a sweep the watermark.
+
+    The tries are per batch of rows, so one that succeeds begins to count anew.
+    """
+    watermark = state.processed_position
+    if state.pass_end is not None and positions:
+        watermark = max(watermark or 0, *positions)
+    return {
+        "count_processed": state.count_processed + len(positions),
+        "processed_position": watermark,
+        "try_count": 0,
+        "error": None,
+    }
 
 
 def waits_until(state: SyncState, now: datetime) -> datetime | None:

@@ -1,17 +1,30 @@
 """Map and compare: what writing a batch of claimed rows would do, as a value that can be shown or applied."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from sync_orchestration.interface.rows import ClaimedRow
+from sync_orchestration.interface.rows import ClaimedRow, Payload
 from sync_orchestration.mapping.compile import Mapping as RecordMapping
 from sync_orchestration.mapping.conditions import Condition
 from sync_orchestration.mapping.diff import changed_fields
 from sync_orchestration.mapping.records import MappedRecord, RecordError, Reference
+from sync_orchestration.pipeline.lookup import Question
 from sync_orchestration.pipeline.protocols import CurrentRecord, Target, TargetRecord
 
 Action = Literal["create", "update", "delete", "unchanged", "skip", "fail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Precedence:
+    """Another sync whose word counts more: on target records that are its own too, it alone decides its `fields`.
+
+    `owned` tells which of some target ids are linked to that sync.
+    """
+
+    sync: str
+    fields: frozenset[str]
+    owned: Callable[[Sequence[str]], set[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +32,19 @@ class Translation:
     """How one sync turns source records into target records.
 
     `external_id` makes the stable id of a record in the target from its key. `when` is the condition under which
-    a record takes part at all. `archive_field` is the flag whose fall hides a record in the target.
+    a record takes part at all. `archive_field` is the flag whose fall hides a record in the target. `enrich` adds
+    what was looked up to the payloads of rows, or says why there is nothing. With `keep_when_empty` an empty value
+    leaves the target's as it is; the fields of `only_when_empty` are written only where the target has none.
     """
 
     mapping: RecordMapping
     external_id: Callable[[str], str]
     when: Condition | None = None
     archive_field: str | None = None
+    enrich: Callable[[Sequence[ClaimedRow]], Mapping[str, Payload | Question]] | None = None
+    keep_when_empty: bool = False
+    only_when_empty: frozenset[str] = frozenset()
+    precedence: Precedence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +74,32 @@ def plan_writes(
     planned = [_skipped_or_deleted(row, translation) for row in rows]
     done = [plan for plan in planned if plan is not None]
     open_rows = [row for row, plan in zip(rows, planned, strict=True) if plan is None]
-    records, failed = _target_records(open_rows, translation, target)
+    enriched, unanswered = _enriched(open_rows, translation)
+    records, failed = _target_records(enriched, translation, target)
     current = target.current([record for _, record in records])
     current = _without_foreign_links(current, already_linked)
-    return done + failed + [_compared(row, record, current.get(record.key), target) for row, record in records]
+    owned = _owned(current, translation.precedence)
+    compared = [_compared(row, record, current.get(record.key), target, translation) for row, record in records]
+    return done + unanswered + failed + [_yielding(plan, translation.precedence, owned) for plan in compared]
+
+
+def _enriched(
+    rows: Sequence[ClaimedRow], translation: Translation
+) -> tuple[list[tuple[ClaimedRow, Payload]], list[PlannedWrite]]:
+    """Return the rows with what the mapping shall see of them; those without an answer are settled with the reason."""
+    if translation.enrich is None:
+        return [(row, row.payload or {}) for row in rows], []
+    answers = translation.enrich(rows)
+    answered: list[tuple[ClaimedRow, Payload]] = []
+    unanswered: list[PlannedWrite] = []
+    for row in rows:
+        answer = answers[row.record_key]
+        if not isinstance(answer, Question):
+            answered.append((row, answer))
+        elif answer.error is not None:
+            action: Action = "skip" if answer.skip else "fail"
+            unanswered.append(PlannedWrite(row, action, errors=(answer.error,), reason=answer.error.message))
+    return answered, unanswered
 
 
 def _skipped_or_deleted(row: ClaimedRow, translation: Translation) -> PlannedWrite | None:
@@ -71,10 +112,10 @@ def _skipped_or_deleted(row: ClaimedRow, translation: Translation) -> PlannedWri
 
 
 def _target_records(
-    rows: Sequence[ClaimedRow], translation: Translation, target: Target
+    rows: Sequence[tuple[ClaimedRow, Payload]], translation: Translation, target: Target
 ) -> tuple[list[tuple[ClaimedRow, TargetRecord]], list[PlannedWrite]]:
     """Map the rows and resolve their references; a record's errors are gathered, not raised."""
-    mapped = [(row, translation.mapping.apply(row.payload or {})) for row in rows]
+    mapped = [(row, translation.mapping.apply(payload)) for row, payload in rows]
     references = {v for _, m in mapped for v in m.values.values() if isinstance(v, Reference)}
     found = target.resolve(sorted(references, key=repr)) if references else {}
     good: list[tuple[ClaimedRow, TargetRecord]] = []
@@ -85,8 +126,10 @@ def _target_records(
             failed.append(PlannedWrite(row, "fail", errors=errors))
             continue
         values = {f: found[v] if isinstance(v, Reference) else v for f, v in record.values.items()}
+        if translation.keep_when_empty:
+            values = {f: v for f, v in values.items() if v not in ("", None)}
         external_id = translation.external_id(row.record_key)
-        good.append((row, TargetRecord(row.record_key, external_id, values, row.target_id)))
+        good.append((row, TargetRecord(row.record_key, external_id, values, row.target_id, row.payload)))
     return good, failed
 
 
@@ -116,13 +159,47 @@ def _without_foreign_links(
 
 
 def _compared(
-    row: ClaimedRow, record: TargetRecord, current: CurrentRecord | RecordError | None, target: Target
+    row: ClaimedRow,
+    record: TargetRecord,
+    current: CurrentRecord | RecordError | None,
+    target: Target,
+    translation: Translation,
 ) -> PlannedWrite:
     if isinstance(current, RecordError):
         return PlannedWrite(row, "fail", record, errors=(current,))
     if current is None:
         return PlannedWrite(row, "create", record)
+    taken = {f for f in translation.only_when_empty if not target.same(f, current.values.get(f), "")}
+    record = _without(record, taken)
     changes = changed_fields(record.values, current.values, target.same)
     if changes or not current.linked:
         return PlannedWrite(row, "update", record, current, changes)
     return PlannedWrite(row, "unchanged", record, current)
+
+
+def _without(record: TargetRecord, fields: Collection[str]) -> TargetRecord:
+    if not fields:
+        return record
+    return replace(record, values={f: v for f, v in record.values.items() if f not in fields})
+
+
+def _owned(current: Mapping[str, CurrentRecord | RecordError], precedence: Precedence | None) -> set[str]:
+    if precedence is None:
+        return set()
+    return precedence.owned([c.target_id for c in current.values() if isinstance(c, CurrentRecord)])
+
+
+def _yielding(plan: PlannedWrite, precedence: Precedence | None, owned: set[str]) -> PlannedWrite:
+    """Leave to the sync with precedence what it decides; a row that loses a field says so."""
+    if precedence is None or plan.current is None or plan.record is None or plan.current.target_id not in owned:
+        return plan
+    record = _without(plan.record, precedence.fields)
+    lost = {f: change for f, change in (plan.changes or {}).items() if f in precedence.fields}
+    kept = {f: change for f, change in (plan.changes or {}).items() if f not in precedence.fields}
+    if not lost:
+        return replace(plan, record=record)
+    differences = ", ".join(f"{f} is {before!r}, not {after!r}" for f, (before, after) in sorted(lost.items()))
+    reason = f"{precedence.sync} has precedence: {differences}"
+    error = RecordError("precedence", ", ".join(sorted(lost)), reason)
+    action: Action = "update" if kept or not plan.current.linked else "skip"
+    return replace(plan, action=action, record=record, changes=kept, errors=(error,), reason=reason)

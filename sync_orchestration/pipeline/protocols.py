@@ -55,7 +55,11 @@ class SourceHead:
 
 
 class Source(Protocol):
-    """A system that says what changed, in the order of its own positions."""
+    """A system that says what changed, in the order of its own positions.
+
+    `fetch` and the pages of `snapshot` are asked for in a thread of their own, one at a time, while what came before
+    is landed: they share no database connection with the reader.
+    """
 
     def head(self) -> SourceHead:
         """Return where the source stands; raises SyncError when changes are not tracked."""
@@ -75,12 +79,16 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TargetRecord:
-    """What the target shall hold for one source record. References are resolved by then."""
+    """What the target shall hold for one source record. References are resolved by then.
+
+    `seen` is the record as its source told it; a target that is the same system may spare itself a read by it.
+    """
 
     key: str
     external_id: str
     values: Mapping[str, Any]
     target_id: str | None
+    seen: Payload | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +114,9 @@ class Outcome:
 class Target(Protocol):
     """A system that records are written to. Every answer is per record, by its key."""
 
-    model: str
-    """What is written: a model, a type, a path; for people and the log."""
+    @property
+    def model(self) -> str:
+        """What is written: a model, a type, a path; for people and the log."""
 
     def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Any]:
         """Return the target's own value for each reference that exists there."""

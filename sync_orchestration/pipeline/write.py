@@ -14,6 +14,7 @@ from sync_orchestration.interface.rows import ClaimedRow, Scope, Settlement, Wor
 from sync_orchestration.interface.state import change_state, database_time, lock_state
 from sync_orchestration.mapping.records import RecordError
 from sync_orchestration.pipeline.guard import DeleteGuard, held_message
+from sync_orchestration.pipeline.passes import progress
 from sync_orchestration.pipeline.plan import PlannedWrite, Translation, plan_writes
 from sync_orchestration.pipeline.protocols import CurrentRecord, Observer, Outcome, Target
 
@@ -133,13 +134,13 @@ class Writer:
             rows.settle(self.worker, sync=sync, target_system=self.writing.target_system, settlements=settlements)
             log_attempts(self.conn, attempts)
             state = lock_state(self.conn, sync)
-            change_state(self.conn, state, count_processed=state.count_processed + len(settlements))
+            change_state(self.conn, state, **progress(state, [row.row.position for row in settlements]))
         self._count(settlements)
 
     def _settlement(self, plan: PlannedWrite, outcome: Outcome | None, now: datetime) -> Settlement:
         row = plan.row
         if plan.action == "skip":
-            return Settlement(row, "skipped", row.target_id, error_code="skipped", error_message=plan.reason)
+            return _skip(plan, plan.current.target_id if plan.current else row.target_id)
         if plan.action == "unchanged":
             target_id = plan.current.target_id if plan.current else row.target_id
             return Settlement(row, "processed", target_id, counts=False)
@@ -148,7 +149,7 @@ class Writer:
         if outcome is None:
             raise RuntimeError(f"the target told no outcome for record {row.record_key}")
         if outcome.error is None:
-            return Settlement(row, "processed", outcome.target_id)
+            return _skip(plan, outcome.target_id) if plan.reason else Settlement(row, "processed", outcome.target_id)
         return _failure(row, (outcome.error,), _next_attempt(row, now) if outcome.transient else None)
 
     def _attempt(self, settlement: Settlement, outcome: Outcome | None, started_at: datetime) -> Attempt:
@@ -173,6 +174,14 @@ class Writer:
             number = len(list(group))
             setattr(self.counts, name, getattr(self.counts, name) + number)
             self.observer.progress(name, number)
+
+
+def _skip(plan: PlannedWrite, target_id: str | None) -> Settlement:
+    """Settle a row as skipped with its reason, or because another sync has precedence over what it says."""
+    error = plan.errors[0] if plan.errors else RecordError("skipped", None, plan.reason or "")
+    return Settlement(
+        plan.row, "skipped", target_id, error_code=error.code, error_field=error.field, error_message=error.message
+    )
 
 
 def _counted_as(settlement: Settlement) -> str:

@@ -4,18 +4,23 @@ Sources of what is not obvious: vendor articles at podpora.flexibee.eu (4744362 
 parameters, 5264924 /query) and recorded traffic of public clients.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from urllib.parse import quote
 
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import ParseError, fromstring
-
-from sync_orchestration.interface.rows import Operation, Payload
-from sync_orchestration.pipeline.errors import ConfigurationError, SyncError, TrackingOffError, UnavailableError
+from sync_orchestration.interface.rows import Payload
+from sync_orchestration.pipeline.errors import ConfigurationError, TrackingOffError, UnavailableError
 from sync_orchestration.pipeline.protocols import Change, ChangePage, SourceHead, SourceRecord
+from sync_orchestration.systems.flexi_answers import (
+    FlexiFeedPage,
+    message_of,
+    page_from_json,
+    page_from_xml,
+    parsed,
+    rows_of,
+    winstrom_of,
+)
 from sync_orchestration.systems.http import Answer, HttpClient
 
 PAGE = 1_000
@@ -25,26 +30,6 @@ _NO_LICENCE = (
     "Flexi refuses the Changes API (403). Either the licence lacks the REST API for reading and writing, or the user "
     "may not use it: check Licence and the user's role in Flexi."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class FlexiChange:
-    """One row of the feed, in either rendering. `version` is unique in the company and grows, with gaps."""
-
-    evidence: str
-    version: int
-    operation: Operation
-    record_id: str
-    external_ids: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class FlexiFeedPage:
-    """One answer of the feed; `next_version` is None when nothing more is listed ("none")."""
-
-    changes: list[FlexiChange]
-    global_version: int
-    next_version: int | None
 
 
 class FlexiClient:
@@ -60,7 +45,7 @@ class FlexiClient:
         """Tell whether the Changes API is on. The flag is the answer's `success`, which is no error here."""
         answer, body = self._json("GET", f"{self._base}/changes/status.json")
         self._refuse_errors(answer, body, no_licence=_NO_LICENCE)
-        return str(_winstrom(body, self.http, answer).get("success")).lower() == "true"
+        return str(winstrom_of(body, self.http, answer).get("success")).lower() == "true"
 
     def switch_tracking(self, *, on: bool) -> None:
         """Turn the Changes API on or off. Turning it on needs a moment in which nobody works in the company."""
@@ -75,7 +60,7 @@ class FlexiClient:
                 "Flexi could not lock its tables, since somebody is logged in. Have everybody leave the company "
                 f"{self.company}, then switch tracking on again."
             )
-        self._refuse_errors(answer, _parsed(answer), no_licence=_NO_LICENCE)
+        self._refuse_errors(answer, parsed(answer), no_licence=_NO_LICENCE)
         raise ConfigurationError(f"Flexi did not switch the Changes API (status {answer.status}): “{text}”.")
 
     def fingerprint(self) -> str:
@@ -98,7 +83,7 @@ class FlexiClient:
         params = {"limit": "1", "detail": "id", "add-global-version": "true"}
         answer, body = self._json("GET", f"{self._base}/{evidence}.json", params=params)
         self._refuse_errors(answer, body, evidence=evidence)
-        version = _winstrom(body, self.http, answer).get("@globalVersion")
+        version = winstrom_of(body, self.http, answer).get("@globalVersion")
         try:
             return int(version)  # type: ignore[arg-type]
         except (TypeError, ValueError, OverflowError):
@@ -110,11 +95,11 @@ class FlexiClient:
         path = f"{self._base}/changes.{self.feed_format}"
         if self.feed_format == "xml":
             answer = self.http.send("GET", path, params=params)
-            self._refuse_errors(answer, _parsed(answer), no_licence=_NO_LICENCE)
-            return _page_from_xml(answer, self.http)
+            self._refuse_errors(answer, parsed(answer), no_licence=_NO_LICENCE)
+            return page_from_xml(answer, self.http)
         answer, body = self._json("GET", path, params=params)
         self._refuse_errors(answer, body, no_licence=_NO_LICENCE)
-        return _page_from_json(_winstrom(body, self.http, answer), answer, self.http)
+        return page_from_json(winstrom_of(body, self.http, answer), answer, self.http)
 
     def records(
         self, evidence: str, ids: Sequence[str], detail: str, relations: Sequence[str] = ()
@@ -130,7 +115,7 @@ class FlexiClient:
             json_body={"winstrom": {"id": [int(i) for i in ids]}},
         )
         self._refuse_errors(answer, body, evidence=evidence)
-        return _rows(_winstrom(body, self.http, answer), evidence, answer, self.http)
+        return rows_of(winstrom_of(body, self.http, answer), evidence, answer, self.http)
 
     def list_after(
         self, evidence: str, after: int | None, limit: int, detail: str, relations: Sequence[str] = ()
@@ -142,7 +127,7 @@ class FlexiClient:
             params["relations"] = ",".join(relations)
         answer, body = self._json("GET", f"{self._base}/{evidence}{where}.json", params=params)
         self._refuse_errors(answer, body, evidence=evidence)
-        found = _rows(_winstrom(body, self.http, answer), evidence, answer, self.http)
+        found = rows_of(winstrom_of(body, self.http, answer), evidence, answer, self.http)
         ids = [int(row["id"]) for row in found]
         if ids != sorted(set(ids)) or (after is not None and ids and ids[0] <= after):
             raise UnavailableError(
@@ -166,7 +151,7 @@ class FlexiClient:
         """Raise the SyncError that an error answer stands for; statuses as in article 4719646."""
         if answer.status in (200, 201):
             return
-        said = self.http.masked(_message(body) or "") or self.http.quote(answer.body)
+        said = self.http.masked(message_of(body) or "") or self.http.quote(answer.body)
         at = self.http.settings.shown_url
         if answer.status == 401:
             raise ConfigurationError(
@@ -313,115 +298,3 @@ def _off_message(company: str) -> str:
 def _source_record(row: Payload) -> SourceRecord:
     listed = row.get("external-ids")
     return SourceRecord(str(row["id"]), row, tuple(map(str, listed)) if isinstance(listed, list) else ())
-
-
-def _parsed(answer: Answer) -> Any:
-    try:
-        return json.loads(answer.body)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _message(body: Any) -> str | None:
-    winstrom = body.get("winstrom") if isinstance(body, dict) else None
-    if not isinstance(winstrom, dict):
-        return None
-    if winstrom.get("message"):
-        return str(winstrom["message"])
-    for result in _dicts_in(winstrom.get("results")):
-        for error in _dicts_in(result.get("errors")):
-            return str(error.get("message"))
-    return None
-
-
-def _dicts_in(value: Any) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def _winstrom(body: Any, http: HttpClient, answer: Answer) -> dict[str, Any]:
-    winstrom = body.get("winstrom") if isinstance(body, dict) else None
-    if not isinstance(winstrom, dict):
-        raise UnavailableError(f"Flexi answered {answer.what} with unexpected JSON: “{http.quote(answer.body)}”")
-    return winstrom
-
-
-def _rows(winstrom: dict[str, Any], evidence: str, answer: Answer, http: HttpClient) -> list[dict[str, Any]]:
-    """Return the list of records. A missing list is an error, for taken as empty it would read as mass deletion."""
-    rows = winstrom.get(evidence)
-    if not isinstance(rows, list):
-        raise UnavailableError(
-            f"Flexi answered {answer.what} without a list of {evidence}: “{http.quote(answer.body)}”"
-        )
-    try:
-        for row in rows:
-            row["id"] = str(int(row["id"]))
-    except (TypeError, ValueError, KeyError, OverflowError):
-        raise UnavailableError(
-            f"Flexi answered {answer.what} with a record of {evidence} that has no numeric id: "
-            f"“{http.quote(answer.body)}”"
-        ) from None
-    return rows
-
-
-def _page_from_json(winstrom: dict[str, Any], answer: Answer, http: HttpClient) -> FlexiFeedPage:
-    try:
-        changes = [
-            FlexiChange(
-                evidence=str(row["@evidence"]),
-                version=int(row["@in-version"]),
-                operation=_operation(row["@operation"]),
-                record_id=str(int(row["id"])),
-                external_ids=tuple(map(str, row.get("external-ids") or ())),
-            )
-            for row in winstrom["changes"]
-        ]
-        return FlexiFeedPage(changes, int(winstrom["@globalVersion"]), _next(winstrom["next"]))
-    except (AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
-        raise _not_a_feed(answer, http, error) from error
-
-
-def _page_from_xml(answer: Answer, http: HttpClient) -> FlexiFeedPage:
-    """Read the XML rendering: the evidence is the element's name, every id an <id>, the first one numeric.
-
-    Entities and DTDs are refused, for the body comes from outside.
-    """
-    if answer.content_type == "text/html":
-        raise UnavailableError(http.not_json(answer, "XML"))
-    try:
-        root = fromstring(answer.body, forbid_dtd=True)
-        changes = []
-        for element in root:
-            if element.tag == "next":
-                continue
-            ids = [(child.text or "") for child in element.findall("id")]
-            changes.append(
-                FlexiChange(
-                    evidence=element.tag,
-                    version=int(element.attrib["in-version"]),
-                    operation=_operation(element.attrib["operation"]),
-                    record_id=str(int(ids[0])),
-                    external_ids=tuple(ids[1:]),
-                )
-            )
-        return FlexiFeedPage(changes, int(root.attrib["globalVersion"]), _next(root.findtext("next")))
-    except (ParseError, DefusedXmlException, LookupError, ValueError) as error:
-        raise _not_a_feed(answer, http, error) from error
-
-
-def _operation(value: str) -> Operation:
-    if value not in ("create", "update", "delete"):
-        raise ValueError(f"unknown operation {value!r}")
-    return value  # type: ignore[return-value]
-
-
-def _next(value: str | None) -> int | None:
-    if value is None:
-        raise ValueError("the answer has no `next`, so it may be cut off")
-    return None if value == "none" else int(value)
-
-
-def _not_a_feed(answer: Answer, http: HttpClient, error: Exception) -> SyncError:
-    return UnavailableError(
-        f"Flexi answered {answer.what} with something that is no change feed or is cut off "
-        f"({type(error).__name__}: {http.masked(str(error))}): “{http.quote(answer.body)}”"
-    )

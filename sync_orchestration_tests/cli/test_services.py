@@ -24,6 +24,7 @@ from sync_orchestration.cli.services import (
     prepare_dagster_home,
 )
 from sync_orchestration.cli.supervisor import Patience, Service, ServiceEvent, ServiceFailedError, supervise
+from sync_orchestration.components.storage import for_psycopg2
 from sync_orchestration.interface.embedded import embedded_url, stop_embedded
 
 IMPATIENT = Patience(pauses=(0.01,), deaths=3, grace=1.0)
@@ -310,9 +311,8 @@ def test_the_callers_own_batch_size_is_kept(monkeypatch: pytest.MonkeyPatch, tmp
 
 @pytest.mark.parametrize("url", ["postgresql://u:p@h/d", "postgres://u:p@h/d", "postgresql+psycopg://u:p@h/d"])
 def test_dagster_gets_the_driver_that_it_brings(tmp_path: Path, url: str) -> None:
-    environment = dagster_environment(tmp_path, url)
-    assert environment["SYNC_POSTGRES_URL"] == url
-    assert environment["SYNC_POSTGRES_URL"] == url
+    assert for_psycopg2(url) == "postgresql+psycopg2://u:p@h/d"
+    assert dagster_environment(tmp_path, url)["SYNC_POSTGRES_URL"] == url
 
 
 def test_a_ui_for_all_hosts_is_asked_at_loopback(state_dir: Path) -> None:

@@ -8,7 +8,7 @@ up to date, and both systems are compared record by record.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any
 from uuid import uuid4
@@ -32,7 +32,7 @@ from sync_orchestration.pipeline.errors import FeedResetError, SyncError
 from sync_orchestration.pipeline.land import order_full_read
 from sync_orchestration.pipeline.passes import running_pass
 from sync_orchestration.pipeline.windows import window_of_key
-from sync_orchestration.sandbox.faults import FaultKind, FaultRule
+from sync_orchestration.sandbox.faults import FaultRule
 from sync_orchestration.sandbox.flexi.company import OpenTransaction
 from sync_orchestration_tests.faults import expected
 from sync_orchestration_tests.faults.world import HAND_MADE_REGISTRY, Stage, System, stage
@@ -72,8 +72,15 @@ class Quiet:
 # What may happen
 
 TEXTS = st.sampled_from(["", "Alfa", " Beta, s.r.o. ", "Žluťoučký & syn <kůň>", "Gamma"])
-COUNTRY_AND_VAT = st.sampled_from(
-    [("", ""), ("code:CZ", ""), ("code:SK", ""), ("code:CZ", "CZ12345679"), ("code:CZ", expected.REFUSED_VAT), ("code:XX", "")]
+WHERE = st.sampled_from(
+    [
+        {},
+        {"stat": "", "dic": ""},
+        {"stat": "code:CZ", "dic": "CZ12345679"},
+        {"stat": "code:SK", "dic": ""},
+        {"stat": "code:CZ", "dic": expected.REFUSED_VAT},
+        {"stat": "code:XX", "dic": ""},
+    ]
 )
 GOOD_FIELDS = st.fixed_dictionaries(
     {},
@@ -93,26 +100,83 @@ GOOD_FIELDS = st.fixed_dictionaries(
     },
 )
 BAD_FIELDS = st.sampled_from([{"email": "info(at)alfa"}, {"nazev": "  "}, {"email": "a@example.com, nobody"}])
-FIELDS = st.one_of(GOOD_FIELDS, GOOD_FIELDS, GOOD_FIELDS, BAD_FIELDS)
+FIELDS = st.builds(
+    lambda fields, where: {**fields, **where}, st.one_of(GOOD_FIELDS, GOOD_FIELDS, GOOD_FIELDS, BAD_FIELDS), WHERE
+)
 NUMBER = st.integers(0, 7)
 SYSTEMS: st.SearchStrategy[System] = st.sampled_from(["flexi", "odoo"])
-KINDS: st.SearchStrategy[FaultKind] = st.sampled_from(["status", "reset", "reset_after", "truncate", "html"])
 
 
 @dataclass(frozen=True)
-class Disturbance:
-    """What happens just before one request of a pass: a kill, a rival's whole pass, or a change in Flexi."""
+class Deed:
+    """What somebody does in Flexi: a method of the history, the record meant, the fields given."""
 
-    kind: str
+    what: str
     number: int
     values: dict[str, str]
 
 
-DISTURBANCES = st.dictionaries(
-    st.integers(1, 26),
-    st.builds(Disturbance, st.sampled_from(["kill", "rival", "update", "delete", "contact", "commit"]), NUMBER, FIELDS),
-    max_size=3,
+DEEDS = st.builds(
+    Deed,
+    st.sampled_from(
+        [
+            "create",
+            "create",
+            "update",
+            "update",
+            "update",
+            "delete",
+            "add_contact",
+            "rename_contact",
+            "move_contact",
+            "delete_contact",
+            "issue_documents",
+            "create_late",
+            "update_late",
+            "delete_late",
+            "commit",
+            "commit",
+        ]
+    ),
+    NUMBER,
+    FIELDS,
 )
+
+
+@dataclass(frozen=True)
+class Disturbance:
+    """What happens just before one request of a pass: a kill, a rival's whole pass, or a deed in Flexi."""
+
+    what: str
+    deed: Deed
+
+
+DISTURBANCES = st.dictionaries(
+    st.integers(1, 30), st.builds(Disturbance, st.sampled_from(["kill", "rival", "deed"]), DEEDS), max_size=3
+)
+
+
+FAULTS = st.builds(
+    FaultRule,
+    kind=st.sampled_from(["status", "reset", "reset_after", "truncate", "html"]),
+    status=st.sampled_from([500, 502, 503, 429]),
+    headers=st.sampled_from([{}, {"Retry-After": "0"}, {"Retry-After": "1"}]),
+    times=st.integers(1, 6),
+    skip=st.integers(0, 9),
+)
+
+RUNS = ["sync", "sync", "sync", "sync", "sync", "read", "write", "again", "retry", "chosen", "full", "restore"]
+"""What a process may be there for; mostly to bring the sync up to date."""
+
+
+class NothingThereError(Exception):
+    """There is no such record to do something to."""
+
+
+def one_of(ids: list[int], number: int) -> int:
+    if not ids:
+        raise NothingThereError
+    return ids[number % len(ids)]
 
 
 class History(RuleBasedStateMachine):
@@ -126,198 +190,171 @@ class History(RuleBasedStateMachine):
         self.interrupted: set[str] = set()
         self.claimed: set[str] = set()
         self.codes = 0
+        self.first_version = 0
 
-    @initialize(count=st.integers(0, 5))
-    def some_partners(self, count: int) -> None:
+    @initialize(names=st.lists(FIELDS, min_size=1, max_size=6))
+    def some_partners(self, names: list[dict[str, str]]) -> None:
         self.stage.begin()
-        for _ in range(count):
-            self.create({})
+        self.first_version = self.stage.company.global_version
+        for values in names:
+            self.create(Deed("create", 0, values))
+
+    @rule(
+        deeds=st.lists(DEEDS, min_size=1, max_size=5),
+        faults=st.lists(st.tuples(SYSTEMS, FAULTS), max_size=2),
+        run=st.sampled_from(RUNS),
+        number=NUMBER,
+        disturbances=DISTURBANCES,
+    )
+    def day(
+        self,
+        deeds: list[Deed],
+        faults: list[tuple[System, FaultRule]],
+        run: str,
+        number: int,
+        disturbances: dict[int, Disturbance],
+    ) -> None:
+        """People work, something breaks, a process runs; the next day all waits are over and all is mended."""
+        for deed in deeds:
+            self.do(deed)
+        for system, fault in faults:
+            self.stage.break_requests(system, fault)
+        with self.session(disturbances) as conn:
+            getattr(self, f"only_{run}")(conn, number)
+        self.stage.mend()
+        self.time_passes()
 
     # People in Flexi
 
-    @rule(values=FIELDS, country=COUNTRY_AND_VAT)
-    def create_one(self, values: dict[str, str], country: tuple[str, str]) -> None:
-        self.create({**values, "stat": country[0], "dic": country[1]})
-
-    def create(self, values: dict[str, str]) -> None:
-        self.codes += 1
-        fields = {"kod": f"K{self.codes}", "nazev": f"Firma {self.codes}", **values}
-        self.stage.company.create("adresar", fields, unchecked=True)
-
-    @rule(number=NUMBER, values=FIELDS)
-    def update(self, number: int, values: dict[str, str]) -> None:
-        with suppress(IndexError):
-            self.stage.company.update("adresar", self.free(number), values, unchecked=True)
-
-    @rule(number=NUMBER, country=COUNTRY_AND_VAT)
-    def move(self, number: int, country: tuple[str, str]) -> None:
-        with suppress(IndexError):
-            values = {"stat": country[0], "dic": country[1]}
-            self.stage.company.update("adresar", self.free(number), values, unchecked=True)
-
-    @rule(number=NUMBER)
-    def delete(self, number: int) -> None:
-        with suppress(IndexError):
-            self.stage.company.delete("adresar", self.free(number))
-
-    @rule(number=NUMBER, name=st.sampled_from(["Novák", "Dvořáková"]))
-    def add_contact(self, number: int, name: str) -> None:
-        with suppress(IndexError):
-            self.stage.company.create("kontakt", {"prijmeni": name, "firma": str(self.free(number))})
-
-    @rule(number=NUMBER, name=st.sampled_from(["Svobodová", "Černý"]))
-    def rename_contact(self, number: int, name: str) -> None:
-        with suppress(IndexError):
-            self.stage.company.update("kontakt", self.contact(number), {"prijmeni": name})
-
-    @rule(number=NUMBER, to=NUMBER)
-    def move_contact(self, number: int, to: int) -> None:
-        with suppress(IndexError):
-            self.stage.company.update("kontakt", self.contact(number), {"firma": str(self.free(to))})
-
-    @rule(number=NUMBER)
-    def delete_contact(self, number: int) -> None:
-        with suppress(IndexError):
-            self.stage.company.delete("kontakt", self.contact(number))
-
-    @rule(documents=st.integers(1, 90))
-    def issue_documents(self, documents: int) -> None:
-        """Versions pass that are none of the sync's business."""
-        self.stage.company.noise_changes(documents)
+    def do(self, deed: Deed) -> None:
+        """Do it, unless there is nothing to do it to."""
+        with suppress(NothingThereError):
+            getattr(self, deed.what)(deed)
         self.commit_old()
 
-    @rule(number=NUMBER, values=FIELDS, what=st.sampled_from(["create", "update", "update", "delete"]))
-    def open_transaction(self, number: int, values: dict[str, str], what: str) -> None:
+    def create(self, deed: Deed) -> None:
+        self.codes += 1
+        fields = {"kod": f"K{self.codes}", "nazev": f"Firma {self.codes}", **deed.values}
+        self.stage.company.create("adresar", fields, unchecked=True)
+
+    def update(self, deed: Deed) -> None:
+        self.stage.company.update("adresar", self.free(deed.number), deed.values, unchecked=True)
+
+    def delete(self, deed: Deed) -> None:
+        self.stage.company.delete("adresar", self.free(deed.number))
+
+    def add_contact(self, deed: Deed) -> None:
+        fields = {"prijmeni": deed.values.get("mesto") or "Novák", "firma": str(self.free(deed.number))}
+        self.stage.company.create("kontakt", fields)
+
+    def rename_contact(self, deed: Deed) -> None:
+        self.stage.company.update(
+            "kontakt", self.contact(deed.number), {"prijmeni": deed.values.get("mesto") or "Černý"}
+        )
+
+    def move_contact(self, deed: Deed) -> None:
+        self.stage.company.update("kontakt", self.contact(deed.number), {"firma": str(self.free(deed.number // 2))})
+
+    def delete_contact(self, deed: Deed) -> None:
+        self.stage.company.delete("kontakt", self.contact(deed.number))
+
+    def issue_documents(self, deed: Deed) -> None:
+        """Versions pass that are none of the sync's business."""
+        self.stage.company.noise_changes(11 * deed.number)
+
+    def create_late(self, deed: Deed) -> None:
         """Somebody works for long: the version is taken now, the effect shows at the commit."""
+        self.codes += 1
         transaction = self.stage.company.open_transaction()
-        if what == "create":
-            self.codes += 1
-            checked = {**values, "kod": f"K{self.codes}", "nazev": values.get("nazev", "").strip() or "Late"}
-            locked = transaction.create("adresar", checked)
-        else:
-            try:
-                locked = self.free(number)
-            except IndexError:
-                return
-            if what == "delete":
-                transaction.delete("adresar", locked)
-            else:
-                good = {name: value for name, value in values.items() if name != "nazev"}
-                transaction.update("adresar", locked, good)
+        name = deed.values.get("nazev", "").strip() or "Late"
+        locked = transaction.create("adresar", {**deed.values, "kod": f"K{self.codes}", "nazev": name})
         self.open[locked] = transaction
 
-    @rule(number=NUMBER)
-    def commit(self, number: int) -> None:
-        if self.open:
-            self.open.pop(sorted(self.open)[number % len(self.open)]).commit()
+    def update_late(self, deed: Deed) -> None:
+        locked = self.free(deed.number)
+        transaction = self.stage.company.open_transaction()
+        transaction.update("adresar", locked, {n: value for n, value in deed.values.items() if n != "nazev"})
+        self.open[locked] = transaction
 
-    @rule(back=st.integers(1, 12))
+    def delete_late(self, deed: Deed) -> None:
+        locked = self.free(deed.number)
+        transaction = self.stage.company.open_transaction()
+        transaction.delete("adresar", locked)
+        self.open[locked] = transaction
+
+    def commit(self, deed: Deed) -> None:
+        if self.open:
+            self.open.pop(sorted(self.open)[deed.number % len(self.open)]).commit()
+
     def restore_a_backup(self, back: int) -> None:
         """After which a person orders a full read, as the documentation says."""
+        company = self.stage.company
         self.open.clear()
-        version = max(self.stage.company.global_version - back, 0)
-        if len(self.stage.company.ids("adresar")) < 3:
-            return
-        self.stage.flexi_world.restore("demo", version)
-        for code in ("CZ", "SK", "XX"):
-            if self.stage.company.find("stat", f"code:{code}") is None:
-                self.stage.company.create("stat", {"kod": code, "nazev": code})
+        self.stage.flexi_world.restore("demo", max(company.global_version - back, self.first_version))
         order_full_read(self.stage.admin, self.name)
 
     def free(self, number: int) -> int:
-        """A record that no open transaction holds. Raises IndexError when there is none."""
-        ids = [one for one in self.stage.company.ids("adresar") if one not in self.open]
-        return ids[number % len(ids)] if ids else [][number]
+        """A record that no open transaction holds."""
+        return one_of([one for one in self.stage.company.ids("adresar") if one not in self.open], number)
 
     def contact(self, number: int) -> int:
-        """A contact whose company no open transaction holds. Raises IndexError when there is none."""
-        company = self.stage.company
-        ids = [
-            one for one in company.ids("kontakt") if int((company.record("kontakt", one) or {})["firma"]) not in self.open
-        ]
-        return ids[number % len(ids)] if ids else [][number]
+        """A contact whose company no open transaction holds."""
+        contacts = [self.stage.company.record("kontakt", one) or {} for one in self.stage.company.ids("kontakt")]
+        return one_of([int(c["id"]) for c in contacts if int(c["firma"]) not in self.open], number)
 
     def commit_old(self) -> None:
         newest = self.stage.company.log.last_assigned
         for key in [k for k, tx in self.open.items() if newest - min(tx._versions) > OLDEST_TRANSACTION]:
             self.open.pop(key).commit()
 
-    # Things break
-
-    @rule(
-        system=SYSTEMS,
-        kind=KINDS,
-        status=st.sampled_from([500, 502, 503, 429]),
-        wait=st.sampled_from([None, "0", "1"]),
-        times=st.integers(1, 6),
-        skip=st.integers(0, 9),
-    )
-    def break_requests(
-        self, system: System, kind: FaultKind, status: int, wait: str | None, times: int, skip: int
-    ) -> None:
-        headers = {} if wait is None else {"Retry-After": wait}
-        self.stage.break_requests(
-            system, FaultRule(kind=kind, status=status, headers=headers, times=times, skip=skip)
-        )
-
-    @rule()
-    def mend(self) -> None:
-        self.stage.mend()
-
     # The sync
 
-    @rule(disturbances=DISTURBANCES, claim_batch=st.integers(1, 4))
-    def sync(self, disturbances: dict[int, Disturbance], claim_batch: int) -> None:
-        with self.session(disturbances) as conn:
-            plan = self.plan(conn)
-            if plan.windows:
-                self.read(conn, plan)
-                self.write(conn, plan, claim_batch)
+    def only_sync(self, conn: Conn, number: int) -> None:
+        plan = self.plan(conn)
+        if plan.windows:
+            self.read(conn, plan)
+            self.write(conn, plan, 1 + number % 4)
 
-    @rule(disturbances=DISTURBANCES)
-    def only_read(self, disturbances: dict[int, Disturbance]) -> None:
-        with self.session(disturbances) as conn:
-            plan = self.plan(conn)
-            if plan.windows:
-                self.read(conn, plan)
+    def only_read(self, conn: Conn, number: int) -> None:
+        plan = self.plan(conn)
+        if plan.windows:
+            self.read(conn, plan)
 
-    @rule(disturbances=DISTURBANCES, claim_batch=st.integers(1, 4))
-    def only_write(self, disturbances: dict[int, Disturbance], claim_batch: int) -> None:
-        with self.session(disturbances) as conn, running_pass(conn, self.name, self.settings.retry_policy, "c"):
-            self.writer(conn, claim_batch)(Scope())
+    def only_write(self, conn: Conn, number: int) -> None:
+        with running_pass(conn, self.name, self.settings.retry_policy, "c"):
+            self.writer(conn, 1 + number % 4)(Scope())
 
-    @rule(disturbances=DISTURBANCES, start=st.integers(0, 2))
-    def read_a_window_again(self, disturbances: dict[int, Disturbance], start: int) -> None:
-        with self.session(disturbances) as conn:
-            window = window_of_key(f"{start * 100:012d}", 100)
-            cursor = read_state(conn, self.name).last_position
-            if cursor is None or window.end > cursor:
-                return
+    def only_again(self, conn: Conn, number: int) -> None:
+        """Somebody materializes an old window in the UI."""
+        window = window_of_key(f"{number % 3 * 100:012d}", 100)
+        cursor = read_state(conn, self.name).last_position
+        if cursor is not None and window.end <= cursor:
             with running_pass(conn, self.name, self.settings.retry_policy, "c"):
                 source = OpenSource.of(self.settings, self.stage.flexi)
                 source.reader(conn, "again", Quiet()).read_again(window)
 
-    @rule(disturbances=DISTURBANCES)
-    def retry(self, disturbances: dict[int, Disturbance]) -> None:
-        with self.session(disturbances) as conn:
-            retry_failed(conn, self.settings, self.stage.connections, None, "retry", Quiet())
+    def only_retry(self, conn: Conn, number: int) -> None:
+        retry_failed(conn, self.settings, self.stage.connections, None, "retry", Quiet())
 
-    @rule(disturbances=DISTURBANCES, number=NUMBER)
-    def sync_a_chosen_record(self, disturbances: dict[int, Disturbance], number: int) -> None:
-        ids = self.stage.company.ids("adresar")
-        with self.session(disturbances) as conn:
-            key = str(ids[number % len(ids)]) if ids else "404"
-            sync_chosen(conn, self.settings, self.stage.connections, [key], "chosen", Quiet())
+    def only_chosen(self, conn: Conn, number: int) -> None:
+        ids = [*self.stage.company.ids("adresar"), 404]
+        keys = [str(ids[number % len(ids)]), str(ids[number // 2 % len(ids)])]
+        sync_chosen(conn, self.settings, self.stage.connections, keys, "chosen", Quiet())
 
-    @rule()
-    def order_a_full_read(self) -> None:
-        order_full_read(self.stage.admin, self.name)
+    def only_full(self, conn: Conn, number: int) -> None:
+        order_full_read(conn, self.name)
+        self.only_sync(conn, number)
 
-    @rule()
+    def only_restore(self, conn: Conn, number: int) -> None:
+        self.restore_a_backup(number)
+        self.only_sync(conn, number)
+
     def time_passes(self) -> None:
         """Every wait that the tables know of is over."""
         self.stage.admin.execute("UPDATE sync.sync_state SET next_try = now() WHERE next_try IS NOT NULL")
-        self.stage.admin.execute("UPDATE sync.interface_row SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL")
+        self.stage.admin.execute(
+            "UPDATE sync.interface_row SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL"
+        )
 
     @property
     def settings(self) -> SyncSettings:
@@ -386,7 +423,9 @@ class History(RuleBasedStateMachine):
             except psycopg.OperationalError as error:
                 # What a killed process fails at last is the session that it has no more.
                 self.interrupted |= self.claimed
-                assert conn.closed, error
+                if not conn.closed:
+                    raise
+                note(f"killed: {error}")
             finally:
                 self.stage.watch(lambda system: None)
 
@@ -395,23 +434,16 @@ class History(RuleBasedStateMachine):
         return {key for (key,) in found}
 
     def disturb(self, disturbance: Disturbance, conn: Conn) -> None:
-        number = disturbance.number
-        if disturbance.kind == "kill":
+        if disturbance.what == "kill":
             self.stage.admin.execute("SELECT pg_terminate_backend(%s, 10000)", [conn.info.backend_pid])
             raise KilledError
-        if disturbance.kind == "rival":
-            self.rival(number)
-        elif disturbance.kind == "update":
-            self.update(number, disturbance.values)
-        elif disturbance.kind == "delete":
-            self.delete(number)
-        elif disturbance.kind == "contact":
-            self.add_contact(number, "Meanwhile")
+        if disturbance.what == "rival":
+            self.rival(disturbance.deed.number)
         else:
-            self.commit(number)
+            self.do(disturbance.deed)
 
     def rival(self, number: int) -> None:
-        """Another process runs a whole pass now. It gives up what the first one has locked, for that one stands still."""
+        """Another process runs a whole pass now; it gives up at what the first one has locked, for that one waits."""
         with connect(self.stage.database_url) as conn, suppress(SyncError, psycopg.errors.LockNotAvailable):
             conn.execute("SET lock_timeout = '20ms'")
             plan = self.plan(conn)
@@ -451,7 +483,9 @@ class History(RuleBasedStateMachine):
         assert set(partners) - self.stage.odoo_before <= set(linked.values()), "a partner that nobody knows"
         flexi = expected.records(self.stage.company)
         version, countries = self.stage.version, self.stage.countries()
-        good = [key for key, record in flexi.items() if not expected.is_skipped(record) and not expected.is_refused(record)]
+        good = [
+            key for key, record in flexi.items() if not expected.is_skipped(record) and not expected.is_refused(record)
+        ]
         found = {
             key: expected.partner_values(partners[linked[key]], version, countries) for key in good if key in linked
         }
@@ -496,5 +530,5 @@ def test_odoo_ends_up_with_what_flexi_holds(
     assert profile is not None
     with stage(version, convergence_url, sync_settings()) as both:
         machine = type("HistoryOnStage", (History,), {"stage": both})
-        effort = settings(profile, max_examples=max(profile.max_examples // 3, 1), stateful_step_count=14)
+        effort = settings(profile, max_examples=max(profile.max_examples // 4, 1), stateful_step_count=8)
         run_state_machine_as_test(machine, settings=effort)

@@ -147,6 +147,8 @@ def stage(version: int, database_url: str, settings: SyncSettings) -> Iterator[S
         psycopg.connect(database_url, autocommit=True) as admin,
     ):
         flexi = WatchedFlexi(
+            kind="flexi",
+            timeout=60,
             url=flexi_url,
             company="demo",
             user="sync",
@@ -154,5 +156,13 @@ def stage(version: int, database_url: str, settings: SyncSettings) -> Iterator[S
             # Each rendering of the feed has its turn.
             feed_format="json" if version == 18 else "xml",
         )
-        odoo = WatchedOdoo(url=odoo_url, database="odoo", user="sync", secret="$ODOO_API_KEY")
+        odoo = WatchedOdoo(
+            kind="odoo",
+            timeout=60,
+            dialect="auto",
+            url=odoo_url,
+            database="odoo",
+            user="sync",
+            secret="$ODOO_API_KEY",
+        )
         yield Stage(version, database_url, admin, flexi_server, odoo_server, flexi, odoo, settings)

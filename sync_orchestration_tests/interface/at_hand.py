@@ -35,7 +35,7 @@ def record(
     external_ids: Sequence[str] = (),
 ) -> LandedRecord:
     """A record called `name`; None is a delete."""
-    payload = None if name is None else {"name": name}
+    payload: dict[str, Any] | None = None if name is None else {"name": name}
     return LandedRecord(
         key=key,
         entity="adresar",
@@ -50,9 +50,7 @@ def record(
 
 def land_these(conn: Connection[Any], *records: LandedRecord, force: bool = False) -> int:
     with conn.transaction():
-        return land(
-            conn, sync=SYNC, source_system=SOURCE, run_id="run-1", records=records, force=force
-        )
+        return land(conn, sync=SYNC, source_system=SOURCE, run_id="run-1", records=records, force=force)
 
 
 def row_of(conn: Connection[Any], key: str) -> dict[str, Any]:

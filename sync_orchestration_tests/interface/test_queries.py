@@ -1,6 +1,7 @@
 """The file of named statements and the code that uses it know each other."""
 
 import re
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,5 @@ def test_every_statement_is_one_that_postgresql_understands(conn: Connection[Any
         if name not in needed:
             for one in needed:
                 conn.execute(query(one))
-        try:
+        with suppress(psycopg.errors.NotNullViolation, psycopg.errors.InvalidRowCountInLimitClause):
             conn.execute(query(name), parameters)
-        except (psycopg.errors.NotNullViolation, psycopg.errors.InvalidRowCountInLimitClause):
-            pass

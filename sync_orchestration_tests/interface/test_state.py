@@ -31,9 +31,7 @@ def test_a_sync_that_never_ran_waits_for_its_trigger_with_a_full_read_due(conn: 
 def test_a_full_read_is_due_until_one_has_ended(
     conn: Conn, last_position: int | None, baseline_from: int | None, due: bool
 ) -> None:
-    state = change_state(
-        conn, read_state(conn, "partners"), last_position=last_position, baseline_from=baseline_from
-    )
+    state = change_state(conn, read_state(conn, "partners"), last_position=last_position, baseline_from=baseline_from)
     assert state.baseline_is_due is due
 
 

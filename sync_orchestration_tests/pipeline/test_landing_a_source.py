@@ -1,6 +1,7 @@
 """Read and land: whatever interrupts, delays or disturbs a read, the table ends up with what the source holds."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -584,10 +585,8 @@ def read_with_faults(sync: Sync, history: History, read: Read) -> bool:
     if read.ordered:
         order_full_read(sync.db, sync.name)
     until = None if read.until is None or sync.cursor is None else sync.cursor + read.until
-    try:
+    with suppress(KilledError, UnavailableError):
         sync.read(until)
-    except (KilledError, UnavailableError):
-        pass
     return not changed
 
 

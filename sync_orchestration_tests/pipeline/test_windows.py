@@ -1,5 +1,7 @@
 """Windows are partitions: they tile the positions, their keys sort as text, neighbours make runs."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -64,6 +66,6 @@ def test_neighbours_cover_every_window_once_adjoin_and_never_exceed_the_limit(
     for group in groups:
         assert 1 <= len(group) <= limit
         assert [window.end for window in group[:-1]] == [window.start for window in group[1:]]
-    for one, following in zip(groups, groups[1:], strict=False):
+    for one, following in pairwise(groups):
         # No more groups than needed: two that adjoin are apart only because the first is full.
         assert len(one) == limit or one[-1].end != following[0].start

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 import pytest
@@ -370,7 +370,17 @@ def test_a_worker_killed_at_any_request_leaves_nothing_undone_and_nothing_twice(
     assert sorted(sync.target.written) == ["a", "b", "c", "gone"]
 
 
-@given(
+class Story(NamedTuple):
+    """What lands of a record, in order, and at which requests the target fails."""
+
+    steps: list[tuple[str, str]]
+    claim_batch: int
+    fails_at: set[int]
+    lands_meanwhile: int
+
+
+STORIES = st.builds(
+    Story,
     steps=st.lists(
         st.tuples(st.sampled_from("abcdef"), st.sampled_from(["ok", "bad", "refused", "draft", "gone"])),
         min_size=1,
@@ -378,57 +388,56 @@ def test_a_worker_killed_at_any_request_leaves_nothing_undone_and_nothing_twice(
     ),
     claim_batch=st.integers(1, 4),
     fails_at=st.sets(st.integers(1, 12), max_size=3),
-    land_at=st.integers(0, 6),
+    lands_meanwhile=st.integers(0, 6),
 )
+SETTLED = {"ok": "processed", "bad": "failed", "refused": "failed", "draft": "skipped", "gone": "processed"}
+
+
+@given(story=STORIES)
 def test_whatever_fails_and_lands_meanwhile_the_target_ends_up_with_what_was_landed_last(
-    db: Conn,
-    pipeline_url: str,
-    steps: list[tuple[str, str]],
-    claim_batch: int,
-    fails_at: set[int],
-    land_at: int,
+    db: Conn, pipeline_url: str, story: Story
 ) -> None:
     sync = Sync(db)
     sync.target.refuses = {"refused": "never"}
-    todo = list(enumerate(steps))
+    tell(sync, story, pipeline_url)
+    last = dict(story.steps)
+    known = sync.statuses()
+    assert known == {key: SETTLED[kind] for key, kind in last.items() if key in known}
+    assert {last[key] for key in last.keys() - known.keys()} <= {"gone"}
+    names = sync.names()
+    wanted = {key: sync.row(key)["payload"]["name"] for key, kind in last.items() if kind == "ok"}
+    assert {key: names.get(key) for key in wanted} == wanted
+    assert not {key for key, kind in last.items() if kind == "gone"} & names.keys()
+
+
+def tell(sync: Sync, story: Story, pipeline_url: str) -> None:
+    """Land the first steps, then write until nothing waits; the other steps land during requests of the writing."""
+    todo = list(enumerate(story.steps))
 
     def land_next(conn: Conn) -> None:
         number, (key, kind) = todo.pop(0)
-        what = {
+        what: dict[str, dict[str, str] | None] = {
             "ok": {"name": f"n{number}"},
             "bad": {"email": "nobody"},
             "refused": {"name": "refused"},
             "draft": {"kind": "draft"},
             "gone": None,
-        }[kind]
-        sync.land(conn, **{key: what})
+        }
+        sync.land(conn, **{key: what[kind]})
 
+    while len(todo) > story.lands_meanwhile:
+        land_next(sync.db)
     with connect(pipeline_url) as other:
 
         def before(number: int, what: str) -> None:
             if todo:
                 land_next(other)
-            if number in fails_at:
+            if number in story.fails_at:
                 down()
 
-        while len(todo) > land_at:
-            land_next(db)
         sync.target.before = before
-        for _ in range(len(steps) + len(fails_at) + 3):
-            try:
-                sync.write(claim_batch=claim_batch)
-            except UnavailableError:
-                continue
-            if todo:
-                land_next(db)
-    last = {key: kind for key, kind in steps}
-    settled = {"ok": "processed", "bad": "failed", "refused": "failed", "draft": "skipped", "gone": "processed"}
-    known = sync.statuses()
-    assert known == {key: settled[kind] for key, kind in last.items() if key in known}
-    assert {key for key in last if key not in known} <= {key for key, kind in last.items() if kind == "gone"}
-    for key, kind in last.items():
-        name = sync.names().get(key)
-        if kind == "ok":
-            assert name == sync.row(key)["payload"]["name"]
-        elif kind == "gone":
-            assert name is None
+        for _ in range(len(story.steps) + len(story.fails_at) + 3):
+            with suppress(UnavailableError):
+                sync.write(claim_batch=story.claim_batch)
+                if todo:
+                    land_next(sync.db)

@@ -198,4 +198,3 @@ class Notes:
 
     def warn(self, message: str) -> None:
         self.warnings.append(message)
-

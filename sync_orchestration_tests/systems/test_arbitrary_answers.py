@@ -148,14 +148,18 @@ FIELDS = {
     "ref": {"type": "char"},
     "comment": {"type": "html"},
     "x_number": {"type": "float"},
+    "category_id": {"type": "many2many"},
 }
-WANTED = ("name", "active", "country_id", "ref", "comment", "x_number")
+WANTED = ("name", "active", "country_id", "ref", "comment", "x_number", "category_id")
 ODOO_ROWS = st.fixed_dictionaries(
     {"id": st.integers(1, 5) | json_values()},
     optional={
         "name": st.sampled_from(["adresar_1", "CZ"]) | json_values(),
         "res_id": st.integers(1, 5) | json_values(),
-        **{name: json_values() for name in ("active", "parent_id", "country_id", "ref", "comment", "code", "x_number")},
+        **{
+            name: json_values()
+            for name in ("active", "parent_id", "country_id", "ref", "comment", "code", "x_number", "category_id")
+        },
     },
 )
 REPLIES = st.fixed_dictionaries(
@@ -192,7 +196,14 @@ FAULTS = st.none() | st.fixed_dictionaries(
 def exercise_odoo(board: Switchboard, dialect: Literal["json-rpc", "json-2"]) -> None:
     client = OdooClient(http(board), "odoo", "sync", "p", dialect)
     target = OdooTarget(client, "res.partner", WANTED, "flexi_demo", match_on=["ref"])
-    values = {"name": "A", "active": True, "country_id": 3, "ref": "R", "comment": "a\nb", "x_number": 1.5}
+    values: dict[str, Any] = {
+        "name": "A",
+        "active": True,
+        "country_id": 3,
+        "ref": "R",
+        "comment": "a\nb",
+        "x_number": 1.5,
+    }
     records = [record("1", **values), record("2", "4", **values)]
     found: dict[str, CurrentRecord] = {}
 

@@ -132,14 +132,12 @@ def test_booleans_references_and_texts_are_stored_as_what_they_are(odoo: Odoo) -
 
 
 def test_an_empty_text_clears_the_field_of_any_kind(odoo: Odoo) -> None:
-    fields = ("name", "city", "country_id", "category_id", "comment", "website", "is_company")
+    fields = ("name", "city", "country_id", "comment", "website", "is_company")
     target = odoo.target(*fields)
-    tag = int(odoo.world.call("res.partner.category", "search", [])[0])
     full: dict[str, Any] = {
         "name": "Alfa",
         "city": "Brno",
         "country_id": odoo.country("CZ"),
-        "category_id": [tag],
         "comment": "Pozor",
         "website": "alfa.cz",
         "is_company": True,
@@ -151,6 +149,26 @@ def test_an_empty_text_clears_the_field_of_any_kind(odoo: Odoo) -> None:
     stored = odoo.read(partner, *fields)
     assert not any(stored[name] for name in fields if name != "name")
     assert differences(target, empty) == set()
+
+
+def test_tags_are_added_to_those_that_people_gave(odoo: Odoo) -> None:
+    target = odoo.target("name", "category_id")
+    theirs, ours, new = sorted(int(i) for i in odoo.world.call("res.partner.category", "search", []))[:3]
+    partner = target_id(written(target, record("1", name="Alfa", category_id=[ours]))["1"])
+    odoo.world.call(PARTNER, "write", [partner], {"category_id": [[4, theirs, 0]]})
+    assert differences(target, record("1", name="Alfa", category_id=[ours])) == set()
+    assert differences(target, record("1", name="Alfa", category_id="")) == set()
+    assert differences(target, record("1", name="Alfa", category_id=[ours, new])) == {"category_id"}
+    written(target, record("1", name="Alfa", category_id=[new]))
+    assert sorted(odoo.read(partner, "category_id")["category_id"]) == [theirs, ours, new]
+
+
+def test_a_field_without_a_value_keeps_what_odoo_has(odoo: Odoo) -> None:
+    target = odoo.target("name", "city", "ref")
+    partner = target_id(written(target, record("1", name="Alfa", city="Brno", ref="A"))["1"])
+    outcomes = written(target, record("1", name="Beta", ref=""), record("2", name="Gama", city="Zlín"))
+    assert not the_errors(outcomes)
+    assert odoo.read(partner, "name", "city", "ref") == {"id": partner, "name": "Beta", "city": "Brno", "ref": False}
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,8 @@ UPDATE sync.interface_row r SET
     next_attempt_at = CASE WHEN r.claimed_position IS NULL THEN NULL ELSE s.next_attempt_at END,
     processed_at = CASE WHEN s.status = 'processed' THEN now() ELSE r.processed_at END,
     target_system = %(target_system)s,
-    target_id = s.target_id
+    target_id = s.target_id,
+    settled_version = nextval('sync.settling')
 FROM settling s
 WHERE r.sync = %(sync)s AND r.source_system = s.source_system AND r.record_key = s.record_key
   AND r.claimed_by = %(worker)s
@@ -232,8 +233,41 @@ UPDATE sync.sync_state SET
     try_count = %(try_count)s, next_try = %(next_try)s, error = %(error)s, config_hash = %(config_hash)s,
     fingerprint = %(fingerprint)s, baseline_from = %(baseline_from)s, baseline_after = %(baseline_after)s,
     baseline_seen = %(baseline_seen)s, first_window = %(first_window)s,
-    recent_positions = %(recent_positions)s, updated_at = now()
+    recent_positions = %(recent_positions)s, pass_end = %(pass_end)s,
+    processed_position = %(processed_position)s, updated_at = now()
 WHERE sync = %(sync)s
+
+-- name: fresh_answers
+SELECT number, bodies FROM sync.lookup_answer
+WHERE lookup = %(lookup)s AND number = ANY(%(numbers)s) AND asked_at > now() - %(max_age)s::interval
+
+-- name: store_answer
+INSERT INTO sync.lookup_answer (lookup, number, bodies) VALUES (%(lookup)s, %(number)s, %(bodies)s::jsonb)
+ON CONFLICT (lookup, number) DO UPDATE SET bodies = excluded.bodies, asked_at = now()
+
+-- name: answers_summary
+SELECT count(*), count(*) FILTER (WHERE bodies <> '[]'), max(asked_at) FROM sync.lookup_answer WHERE lookup = %(lookup)s
+
+-- name: payloads_of_windows
+SELECT record_key, payload FROM sync.interface_row
+WHERE sync = %(sync)s AND partition_key = ANY(%(partition_keys)s) AND status = 'pending'
+  AND operation <> 'delete'
+ORDER BY position, record_key
+
+-- name: settled_rows
+SELECT record_key, operation, settled_version, payload, status FROM sync.interface_row
+WHERE sync = %(sync)s AND settled_version >= %(start)s ORDER BY settled_version LIMIT %(limit)s
+
+-- name: rows_by_key
+SELECT record_key, operation, settled_version, payload, status FROM sync.interface_row
+WHERE sync = %(sync)s AND record_key = ANY(%(keys)s)
+
+-- name: rows_after_key
+SELECT record_key, operation, settled_version, payload, status FROM sync.interface_row
+WHERE sync = %(sync)s AND (%(after)s::text IS NULL OR record_key > %(after)s) ORDER BY record_key LIMIT %(limit)s
+
+-- name: newest_settling
+SELECT coalesce(max(settled_version), 0) FROM sync.interface_row WHERE sync = %(sync)s
 
 -- name: database_time
 SELECT clock_timestamp() AS now

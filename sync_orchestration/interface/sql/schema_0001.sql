@@ -30,6 +30,7 @@ CREATE TABLE sync.interface_row (
     delete_confirmed  boolean     NOT NULL DEFAULT false,
     claimed_by        integer,               -- the worker that writes it now; its session holds an advisory lock
     claimed_position  bigint,
+    settled_version   bigint,                -- grows with every settling; what reads this table reads on from it
     run_id            text,                  -- the Dagster run that touched it last
     PRIMARY KEY (sync, source_system, record_key),
     CHECK ((status = 'processing') = (claimed_by IS NOT NULL)),
@@ -39,6 +40,7 @@ CREATE INDEX interface_row_due ON sync.interface_row (sync, partition_key, posit
     WHERE status IN ('pending', 'processing');
 CREATE INDEX interface_row_failed ON sync.interface_row (sync, next_attempt_at) WHERE status = 'failed';
 CREATE INDEX interface_row_window ON sync.interface_row (sync, partition_key);
+CREATE UNIQUE INDEX interface_row_settled ON sync.interface_row (sync, settled_version);
 CREATE INDEX interface_row_target ON sync.interface_row (sync, target_id) WHERE target_id IS NOT NULL;
 
 -- One try at one row; append-only, kept for the retention time.
@@ -76,8 +78,22 @@ CREATE TABLE sync.sync_state (
     baseline_seen    timestamptz,            -- … and when it began: older rows were not seen by it
     first_window     text,                   -- no window lies before it
     recent_positions bigint[]    NOT NULL DEFAULT '{}',  -- landed positions within the overlap behind the cursor
+    pass_end         bigint,                 -- a sweep under way: the source's newest position when it began
+    processed_position bigint,               -- a sweep: the newest position settled in this pass
     updated_at       timestamptz NOT NULL DEFAULT now()
 );
+
+-- What a looked-up system answered, so that nothing is paid for twice. No bodies: it knows nothing.
+CREATE TABLE sync.lookup_answer (
+    lookup    text        NOT NULL,
+    number    text        NOT NULL,
+    bodies    jsonb       NOT NULL,
+    asked_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (lookup, number)
+);
+
+-- Numbers the settlings of rows.
+CREATE SEQUENCE sync.settling AS bigint;
 
 -- Numbers workers; a worker holds the advisory lock of its number for as long as its session lives.
 CREATE SEQUENCE sync.worker_number AS integer MAXVALUE 2147483647 CYCLE;

@@ -1,15 +1,25 @@
 """One database transaction: changes of records, the feed rows they cause, and the way back."""
 
+import random
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from .changelog import ChangeRow, Operation
-from .records import Record, Undo
+from .changelog import ChangeLog, ChangeRow, Operation
+from .records import Record, Table, Undo
 from .schema import PARENTS
+from .switches import FlexiSwitches
 from .values import datetime_text, timestamp_text
 
-if TYPE_CHECKING:
-    from .company import Company
+
+class Tables(Protocol):
+    """What a transaction works on: a company's records, their journal, the log of changes."""
+
+    tables: dict[str, Table]
+    journal: list[Undo]
+    log: ChangeLog
+    rng: random.Random
+
+    def switches(self) -> FlexiSwitches: ...
 
 
 class Transaction:
@@ -19,7 +29,7 @@ class Transaction:
     rolled back transaction took stay unused, which is one source of the gaps.
     """
 
-    def __init__(self, company: "Company", started: datetime, versions: list[int] | None = None) -> None:
+    def __init__(self, company: Tables, started: datetime, versions: list[int] | None = None) -> None:
         self._company = company
         self._timestamp = timestamp_text(started)
         self._last_update = datetime_text(started)

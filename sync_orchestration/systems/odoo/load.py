@@ -109,7 +109,7 @@ def _with_field(error: RecordError, columns: Sequence[str], row: LoadRow) -> Rec
         found = [error.message.find(f"[{spelling}]") for spelling in spellings if spelling and column != "id"]
         if place := [at for at in found if at >= 0]:
             quoted[column.partition("/")[0]] = min(place)
-    return replace(error, field=min(quoted, key=lambda field: quoted[field])) if quoted else error
+    return replace(error, field=min(quoted, key=lambda field: (quoted[field], field != "vat"))) if quoted else error
 
 
 def _all_concurrent(errors: Mapping[int, RecordError]) -> bool:

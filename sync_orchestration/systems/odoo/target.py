@@ -11,7 +11,7 @@ from sync_orchestration.pipeline.protocols import CurrentRecord, Outcome, Target
 from sync_orchestration.systems.odoo.client import OdooClient
 from sync_orchestration.systems.odoo.errors import OdooError
 from sync_orchestration.systems.odoo.load import Loader, LoadRow
-from sync_orchestration.systems.odoo.values import load_cell, load_column, same_value
+from sync_orchestration.systems.odoo.values import added_ids, load_cell, load_column, same_value
 
 _NAMED_IDS = 5
 
@@ -48,7 +48,14 @@ class OdooTarget:
             for row in reversed(rows):
                 if (reference := wanted.get(str(row[name]))) is not None:
                     self._references[reference] = row["id"]
+            self._make([r for r in wanted.values() if r.create and self._references[r] is None])
         return {r: found for r in references if (found := self._references[r]) is not None}
+
+    def _make(self, missing: Sequence[Reference]) -> None:
+        for reference in missing:
+            values = [{reference.field: reference.value}]
+            made = self.client.call(reference.model, "create", vals_list=values, repeatable=False)
+            self._references[reference] = made[0] if isinstance(made, list) else made
 
     def current(self, records: Sequence[TargetRecord]) -> Mapping[str, CurrentRecord | RecordError]:
         """Return what Odoo holds: one read of external ids for new records, one of the model's records for all."""
@@ -71,18 +78,40 @@ class OdooTarget:
         """Create or update by `load` with external ids, after linking the adopted records."""
         self._link([(r, current[r.key]) for r in records if r.key in current and not current[r.key].linked])
         kinds = self._kinds()
-        names = [name for name in self.fields if name in kinds]
-        columns = ["id", *(load_column(name, kinds[name]) for name in names)]
         # Measured: `load` takes datetimes in the user's time zone, unlike every other method.
         loader = Loader(self.client, self.model, {"tz": "UTC", **self.context})
         outcomes: dict[str, Outcome] = {}
-        for batch in _batched(records, self.batch):
-            rows = [
-                LoadRow(r.key, [f"{self.module}.{r.external_id}", *(load_cell(kinds[n], r.values[n]) for n in names)])
-                for r in batch
-            ]
-            outcomes.update(loader.load(columns, rows))
+        for names, alike in self._by_fields(records).items():
+            if not names:  # linked, and nothing else is this sync's to write
+                outcomes.update((r.key, Outcome(current[r.key].target_id)) for r in alike if r.key in current)
+                continue
+            columns = ["id", *(load_column(name, kinds[name]) for name in names)]
+            for batch in _batched(alike, self.batch):
+                rows = [
+                    LoadRow(r.key, [f"{self.module}.{r.external_id}", *self._cells(r, names, current.get(r.key))])
+                    for r in batch
+                ]
+                outcomes.update(loader.load(columns, rows))
         return outcomes
+
+    def _cells(self, record: TargetRecord, names: Sequence[str], current: CurrentRecord | None) -> list[str]:
+        kinds = self._kinds()
+        held = current.values if current else {}
+        return [
+            load_cell(
+                kinds[n], added_ids(held.get(n), record.values[n]) if kinds[n] == "many2many" else record.values[n]
+            )
+            for n in names
+        ]
+
+    def _by_fields(self, records: Sequence[TargetRecord]) -> dict[tuple[str, ...], list[TargetRecord]]:
+        """Group records that write the same fields: a column left out keeps Odoo's value, an empty one clears it."""
+        kinds = self._kinds()
+        groups: dict[tuple[str, ...], list[TargetRecord]] = {}
+        for record in records:
+            names = tuple(name for name in self.fields if name in kinds and name in record.values)
+            groups.setdefault(names, []).append(record)
+        return groups
 
     def delete(self, records: Sequence[TargetRecord]) -> Mapping[str, Outcome]:
         """Archive or unlink; what is gone or archived already needs no request of its own."""
@@ -142,11 +171,11 @@ class OdooTarget:
         keys = {r.external_id: r.key for r in records}
         domain = [["module", "=", self.module], ["name", "in", sorted(keys)], ["model", "=", self.model]]
         rows = self._read_external_ids(domain, ["name", "res_id"])
-        return {keys[name]: int(row["res_id"] or 0) for row in rows if (name := str(row["name"])) in keys}
+        return {keys[name]: row["res_id"] for row in rows if (name := str(row["name"])) in keys}
 
     def _read_external_ids(self, domain: list[Any], names: list[str]) -> list[dict[str, Any]]:
         try:
-            return self._search_read("ir.model.data", domain, names, {})
+            rows = self._search_read("ir.model.data", domain, names, {})
         except OdooError as error:
             if not error.is_about_rights:
                 raise
@@ -154,6 +183,8 @@ class OdooTarget:
             if self.match_on:
                 raise ConfigurationError(self._needs_rights("read")) from None
             return []
+        # An external id whose record is gone may be left without one.
+        return [row for row in rows if isinstance(row["res_id"], int) and row["res_id"]]
 
     def _needs_rights(self, operation: str) -> str:
         return (

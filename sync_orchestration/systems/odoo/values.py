@@ -31,7 +31,9 @@ def _same(field: str, kind: str, current: Any, wanted: Any) -> bool:
     if kind == "boolean":
         return bool(current) == bool(wanted)
     if kind in ("many2one", "many2many"):
-        return _ids(current) == _ids(wanted)
+        # People add tags of their own; a sync only adds to them.
+        held, asked = set(_ids(current)), set(_ids(wanted))
+        return asked <= held if kind == "many2many" else asked == held
     if kind in ("integer", "float", "monetary"):
         return _number(current) == _number(wanted)
     if kind == "html":
@@ -75,6 +77,12 @@ def _ids(value: Any) -> tuple[int, ...]:
             return (int(value[0]),)
         return tuple(sorted(int(v) for v in value))
     return (int(value),)
+
+
+def added_ids(current: Any, wanted: Any) -> list[int]:
+    """Return the ids of a many2many with the wanted ones added: `load` replaces the whole set."""
+    held = [one for one in current if isinstance(one, int)] if isinstance(current, list) else []
+    return sorted({*held, *_ids(wanted)})
 
 
 def _number(value: Any) -> float:
