@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,9 +17,11 @@ from sync_orchestration.cli.stand_ins import SandboxPorts, sandbox
 from sync_orchestration.cli.supervisor import Service
 from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.headless import RunReport, begin_pass
+from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.definitions import load_project
 from sync_orchestration.interface.database import database_url, state_dir
 from sync_orchestration.interface.rows import counts_by_status
+from sync_orchestration.interface.settled import newest_settling
 from sync_orchestration.interface.state import read_state
 from sync_orchestration.pipeline.errors import SyncError
 
@@ -79,7 +82,7 @@ def _sum_up_the_first_sync(url: str, stopped: threading.Event) -> None:
         # A sweep waits for its cron; nobody who watches a demo wants to wait until two in the morning.
         begin_pass(project.syncs[name], project.connections, only_the_first=True)
     with narrating(out, database_url(), names):
-        while not stopped.is_set() and not _all_settled(names):
+        while not stopped.is_set() and not _all_settled([project.syncs[name] for name in names]):
             stopped.wait(0.5)
     if stopped.is_set():
         return
@@ -93,13 +96,19 @@ def _sum_up_the_first_sync(url: str, stopped: threading.Event) -> None:
     )
 
 
-def _all_settled(names: list[str]) -> bool:
+def _all_settled(syncs: Sequence[SyncSettings]) -> bool:
+    names = [sync.name for sync in syncs]
     with InterfaceDatabase().session() as conn:
         counts = counts_by_status(conn)
         states = [read_state(conn, name) for name in names]
+        behind = any(
+            newest_settling(conn, sync.source.sync) >= (state.last_position or 0)
+            for sync, state in zip(syncs, states, strict=True)
+            if sync.source.kind == "interface"
+        )
     waiting = any(counts.get(name, {}).get(s) for name in names for s in ("pending", "processing"))
     idle = all(s.status in ("TRIGGER_WAITING", "ERROR") and s.last_position is not None for s in states)
-    return idle and not waiting
+    return idle and not waiting and not behind
 
 
 def _report_of(name: str) -> RunReport:

@@ -1,6 +1,6 @@
 """Jobs that are no sync's alone: chosen and failed records, connections, the feed's switch, a full read, retention."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -17,17 +17,21 @@ from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.interface.attempts import purge
 from sync_orchestration.interface.state import database_time
 from sync_orchestration.pipeline.errors import ConfigurationError
+from sync_orchestration.pipeline.sweep import reset
 
 
 def maintenance_definitions(syncs: Sequence[SyncSettings], connections: Mapping[str, Connection]) -> dg.Definitions:
     """Build the maintenance jobs over all syncs and connections, and the schedule of the retention."""
     by_name = {sync.name: sync for sync in syncs}
+    shared = [*_shared_targets(syncs)]
     purge_history = _purge_job()
     return dg.Definitions(
+        assets=shared,
         jobs=[
             _sync_records_job(by_name, connections),
             _retry_job(by_name, connections),
             _full_reconciliation_job(by_name, connections),
+            _reset_job(by_name),
             _check_connections_job(by_name, connections),
             _flexi_changes_job(connections),
             purge_history,
@@ -42,6 +46,22 @@ def maintenance_definitions(syncs: Sequence[SyncSettings], connections: Mapping[
             )
         ],
     )
+
+
+def _shared_targets(syncs: Sequence[SyncSettings]) -> Iterator[dg.AssetSpec]:
+    """Yield one asset for each model that several syncs write, so that the lineage shows where their roads meet."""
+    writers: dict[tuple[str, str], list[SyncSettings]] = {}
+    for sync in syncs:
+        writers.setdefault((sync.target.connection, sync.target.model), []).append(sync)
+    for (connection, model), several in writers.items():
+        if len(several) > 1:
+            yield dg.AssetSpec(
+                key=[connection, model.replace(".", "_")],
+                deps=[dg.AssetKey(sync.target_asset_key) for sync in several],
+                description=f"All records of {model}, whichever sync wrote them.",
+                kinds={several[0].target.kind},
+                group_name="shared",
+            )
 
 
 def _one_of(kind: str, names: Sequence[str], description: str, default: str | None = None) -> dg.Field:
@@ -125,6 +145,21 @@ def _full_reconciliation_job(
         whole_source,
         "Reads a source whole: after its history was reset or tracking was off, or to heal the target.",
     )
+
+
+def _reset_job(syncs: Mapping[str, SyncSettings]) -> dg.JobDefinition:
+    @dg.op(
+        required_resource_keys={"interface"},
+        description="Forgets how far a sync has come; its rows and their links stay.",
+        config_schema={"sync": _one_of("Sync", list(syncs), "The sync to reset.")},
+    )
+    def forgotten_state(context: dg.OpExecutionContext) -> None:
+        settings = syncs[context.op_config["sync"]]
+        with plain_failures(), _interface(context).session() as conn:
+            reset(conn, settings.name)
+        context.log.info(f"{settings.name} begins at the first record the next time it is triggered.")
+
+    return _one_op_job("reset_state", forgotten_state, "Lets a sync begin at the first record the next time.")
 
 
 def _check_connections_job(

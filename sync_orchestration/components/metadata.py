@@ -19,7 +19,7 @@ from sync_orchestration.interface.state import SyncState
 from sync_orchestration.pipeline.sweep import state_of_sweep
 
 SHOWN = 50
-_NARROW = 32
+_NARROW = 26
 
 
 def counts_metadata(counts: Mapping[str, float | int]) -> dict[str, dg.MetadataValue[Any]]:

@@ -153,7 +153,7 @@ def _stage(cur: Any, records: Iterable[LandedRecord]) -> None:
                     record.partition_key,
                     None if record.payload is None else to_json(record.payload),
                     record.payload_hash,
-                    to_json(list(record.external_ids)),
+                    to_json(list(record.external_ids)) if record.external_ids else "[]",
                 )
             )
 

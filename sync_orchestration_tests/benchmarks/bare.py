@@ -35,11 +35,13 @@ _ANY_HASH = "0" * 64
 
 @dataclass(slots=True)
 class BareSteps:
-    """What the steps cost in seconds, each by itself, and what they brought."""
+    """What the steps cost in seconds, each by itself (`cpu`: of this process, for all), and what they brought."""
 
     feed: float = 0.0
     batches: float = 0.0
     store: float = 0.0
+    cpu: float = 0.0
+    pages: int = 0
     requests: int = 0
     records: int = 0
 
@@ -50,9 +52,10 @@ class BareSteps:
     @contextmanager
     def timed(self, step: str) -> Iterator[None]:
         """Add the length of a block to a step."""
-        started = time.perf_counter()
+        started, cpu_before = time.perf_counter(), time.process_time()
         yield
         setattr(self, step, getattr(self, step) + time.perf_counter() - started)
+        self.cpu += time.process_time() - cpu_before
 
 
 def bare_steps(flexi_url: str, start: int, detail: str, page: int, batch: int, database_url: str) -> BareSteps:
@@ -64,6 +67,7 @@ def bare_steps(flexi_url: str, start: int, detail: str, page: int, batch: int, d
         conn.execute("CREATE TABLE sync.bare_row (LIKE sync.interface_row INCLUDING ALL)")
         with steps.timed("feed"):
             newest = _read_feed(session, base, start, page, steps)
+        steps.requests = steps.pages
         keys = list(newest)
         for begin in range(0, len(keys), batch):
             with steps.timed("batches"):
@@ -81,7 +85,7 @@ def _read_feed(session: requests.Session, base: str, start: int, page: int, step
     while following != "none":
         params = {"start": following, "limit": str(page), "evidence": "adresar"}
         answer = session.get(f"{base}/changes.json", params=params).json()["winstrom"]
-        steps.requests += 1
+        steps.pages += 1
         newest.update((change["id"], change) for change in answer["changes"])
         following = answer["next"]
     return newest

@@ -1,14 +1,28 @@
-"""The shipped sync `flexi_partners`, opened as a run of it would open it."""
+"""The shipped sync `flexi_partners`: its source, its mapping and its target, put together as a run does it."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import resources
+from typing import Any
 
-from sync_orchestration.components.running import OpenSource, OpenTarget
-from sync_orchestration.definitions import load_project
+import psycopg
+import yaml
+
+from sync_orchestration.interface.rows import hire_worker
+from sync_orchestration.mapping.compile import Mapping as RecordMapping
+from sync_orchestration.mapping.compile import compile_mapping
+from sync_orchestration.pipeline.guard import DeleteGuard
+from sync_orchestration.pipeline.land import Landing, Reader
+from sync_orchestration.pipeline.plan import Translation
+from sync_orchestration.pipeline.write import Writer, Writing
+from sync_orchestration.systems.flexi import FlexiClient, FlexiSource
+from sync_orchestration.systems.http import HttpClient, HttpSettings
+from sync_orchestration.systems.odoo.client import OdooClient
+from sync_orchestration.systems.odoo.target import OdooTarget
 from sync_orchestration_tests.benchmarks.stand_ins import ODOO_KEY, PASSWORD, USER
 
-SYNC = "flexi_partners"
+BATCH = 500
+"""Records in one fetch, one page of a full read and one load: the default of each."""
 
 
 class Silent:
@@ -22,30 +36,52 @@ class Silent:
 
 
 @dataclass(frozen=True, slots=True)
-class Product:
-    """Source and target of the sync."""
+class OpenedSource:
+    """The address book of a Flexi, and the client whose requests are counted."""
 
-    source: OpenSource
-    target: OpenTarget
+    source: FlexiSource
+    http: HttpClient
 
-
-def open_product(flexi_url: str, odoo_url: str = "http://127.0.0.1:9") -> Product:
-    """Open the sync on these servers. Changes the environment, so call it in a process of its own."""
-    os.environ.update(_variables(flexi_url, odoo_url))
-    project = load_project()
-    settings = project.syncs[SYNC]
-    flexi, odoo = (project.connections[name] for name in ("flexi", "odoo"))
-    return Product(OpenSource.of(settings, flexi), OpenTarget.of(settings, flexi, odoo, Silent().warn))
+    def reader(self, conn: psycopg.Connection[Any]) -> Reader:
+        landing = Landing("flexi_partners", "flexi", "adresar", fetch_batch=BATCH)
+        return Reader(conn, self.source, landing, "benchmark", Silent())
 
 
-def _variables(flexi_url: str, odoo_url: str) -> Mapping[str, str]:
-    return {
-        "FLEXI_URL": flexi_url,
-        "FLEXI_COMPANY": "demo",
-        "FLEXI_USER": USER,
-        "FLEXI_PASSWORD": PASSWORD,
-        "ODOO_URL": odoo_url,
-        "ODOO_DATABASE": "odoo",
-        "ODOO_USER": USER,
-        "ODOO_API_KEY": ODOO_KEY,
-    }
+@dataclass(frozen=True, slots=True)
+class OpenedTarget:
+    """The partners of an Odoo, and the client whose requests are counted."""
+
+    target: OdooTarget
+    http: HttpClient
+
+    def writer(self, conn: psycopg.Connection[Any]) -> Writer:
+        translation = Translation(_mapping(), lambda key: f"adresar_{key}", archive_field="active")
+        writing = Writing("flexi_partners", "odoo", translation, DeleteGuard())
+        return Writer(hire_worker(conn, "benchmark"), self.target, writing, Silent())
+
+
+def open_source(flexi_url: str) -> OpenedSource:
+    """Open the sync's source on a stand-in; it reads the fields that the mapping needs, no more."""
+    http = HttpClient(HttpSettings("Flexi", flexi_url, auth=(USER, PASSWORD), secrets=(PASSWORD,)))
+    fields = tuple(sorted(_mapping().source_paths))
+    return OpenedSource(FlexiSource(FlexiClient(http, "demo"), "adresar", fields, page=BATCH), http)
+
+
+def open_target(odoo_url: str) -> OpenedTarget:
+    """Open the sync's target on a stand-in."""
+    http = HttpClient(HttpSettings("Odoo", odoo_url, secrets=(ODOO_KEY,)))
+    client = OdooClient(http, "odoo", USER, ODOO_KEY)
+    match_on = _settings()["target"]["match_on"]
+    target = OdooTarget(client, "res.partner", _mapping().targets, "flexi_demo", match_on, batch=BATCH)
+    return OpenedTarget(target, http)
+
+
+def _mapping() -> RecordMapping:
+    settings = _settings()
+    return compile_mapping(settings["mapping"], settings["rules"])
+
+
+def _settings() -> Mapping[str, Any]:
+    text = resources.files("sync_orchestration").joinpath("defs/flexi_partners/defs.yaml").read_text(encoding="utf-8")
+    attributes: Mapping[str, Any] = yaml.safe_load(text)["attributes"]
+    return attributes

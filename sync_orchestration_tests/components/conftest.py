@@ -4,7 +4,7 @@ import importlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -108,7 +108,9 @@ class Place:
     project: Project
     instance: dg.DagsterInstance
     conn: psycopg.Connection[Any]
-    ran: list[dg.ExecuteInProcessResult] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.created_before = self.odoo.created["res.partner"]
 
     @property
     def company(self) -> Company:
@@ -151,11 +153,9 @@ class Place:
     ) -> dg.ExecuteInProcessResult:
         """Run a job; `config` is that of its ops."""
         ops = {name: {"config": values} for name, values in (config or {}).items()}
-        result = self.definitions.resolve_job_def(job).execute_in_process(
+        return self.definitions.resolve_job_def(job).execute_in_process(
             instance=self.instance, run_config={**_QUIET, "ops": ops}, tags=dict(tags or {}), raise_on_error=False
         )
-        self.ran.append(result)
-        return result
 
     def backfill(self, *keys: str) -> dg.ExecuteInProcessResult:
         """Run chosen windows, as Dagster's backfill of a range does it."""
