@@ -68,7 +68,7 @@ def sandbox_until_stopped(ports: SandboxPorts, odoo: int, state: Path | None) ->
 
 def _sandbox_service(ports: SandboxPorts, odoo: int) -> Service:
     state = str(state_dir() / "sandbox")
-    command = [sys.executable, "-m", "sync_orchestration.cli.main", "sandbox", "--state", state]
+    command = [sys.executable, "-m", "sync_orchestration.cli", "sandbox", "--state", state]
     for name, port in asdict(ports).items():
         command += [f"--{name}-port", str(port)]
     return Service("sandbox", [*command, "--odoo", str(odoo)], ready=accepts(ports.kontur))

@@ -7,7 +7,7 @@ from pathlib import Path
 from dotenv import dotenv_values, load_dotenv
 
 from sync_orchestration.cli.services import dagster_environment, prepare_dagster_home
-from sync_orchestration.interface.database import database_url, state_dir
+from sync_orchestration.interface.database import connect, database_url, state_dir
 
 _CONNECTION_PREFIXES = ("FLEXI_", "ODOO_", "ALFRESCO_", "KONTUR_", "REST_")
 
@@ -37,10 +37,15 @@ def write_demo_file(variables: Mapping[str, str]) -> None:
 
 
 def use_state_folder() -> str:
-    """Set the variables by which Dagster and its processes find the state folder; returns PostgreSQL's URL."""
+    """Set the variables by which Dagster and its processes find the state folder; returns PostgreSQL's URL.
+
+    Raises DatabaseError when PostgreSQL cannot be reached; Dagster would say that with a traceback.
+    """
     folder = state_dir()
     folder.mkdir(parents=True, exist_ok=True)
     url = database_url()
+    with connect(url):
+        pass
     prepare_dagster_home(folder)
     os.environ.update(dagster_environment(folder, url))
     return url

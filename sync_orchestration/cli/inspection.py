@@ -78,7 +78,7 @@ def status_json(found: SyncStatus, *, failed: bool) -> dict[str, Any]:
     position = found.state.last_position
     return {
         "counts": found.counts,
-        "cursor": None if position is None else str(position),
+        "cursor": "" if position is None else str(position),
         "state": state_json(found.state, found.settings),
         "rows": [_row_json(row) for row in found.failing] if failed else [],
     }

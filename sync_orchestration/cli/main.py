@@ -161,7 +161,3 @@ def stop() -> None:
 
     with plain_errors():
         stop_embedded(state_dir())
-
-
-if __name__ == "__main__":
-    main()

@@ -49,7 +49,7 @@ def report_json(report: RunReport, seconds: float) -> dict[str, Any]:
     """Return one sync's part of `run --json`."""
     counts = {name: report.counts[name] for name in COUNTED}
     rest = {"pending": report.pending, "requests": dict(report.requests), "seconds": round(seconds, 3)}
-    return {**counts, **rest, "cursor": report.cursor} | ({"error": report.problem} if report.problem else {})
+    return {**counts, **rest, "cursor": report.cursor or ""} | ({"error": report.problem} if report.problem else {})
 
 
 def print_summary(reports: Mapping[str, RunReport]) -> None:

@@ -72,7 +72,7 @@ def source_asset(settings: SyncSettings) -> dg.AssetsDefinition:
         interface: InterfaceDatabase = context.resources.interface
         with plain_failures(), interface.session() as conn:
             opened = OpenSource.of(settings, getattr(context.resources, connection))
-            reader = opened.reader(conn, context.run_id, _observer(context))
+            reader = opened.reader(conn, context.run.run_id, _observer(context))
             policy, config = settings.retry_policy, settings.config_hash
             with running_pass(conn, settings.name, policy, config, to_its_end=False):
                 _read_windows(context, reader, conn, settings)
@@ -177,7 +177,7 @@ def target_asset(settings: SyncSettings) -> dg.AssetsDefinition:
             observer = _observer(context)
             with running_pass(conn, settings.name, settings.retry_policy, settings.config_hash):
                 opened = open_target(settings, context.resources, observer.warn)
-                writer = opened.writer(conn, context.run_id, observer)
+                writer = opened.writer(conn, context.run.run_id, observer)
                 written = writer.write(Scope(partition_keys=context.partition_keys))
             failing = failing_metadata(conn, settings.name, context.partition_keys)
         counts = {

@@ -63,6 +63,7 @@ def bring_up_to_date(
     A system at fault ends it and is told in `problem`; records at fault are counted as failed.
     """
     report = RunReport()
+    report.requests.update({name: 0 for name in settings.connections if name in connections})
     end_lost_runs(instance)
     with InterfaceDatabase().session() as conn:
         try:
@@ -81,13 +82,16 @@ def bring_up_to_date(
 def begin_pass(settings: SyncSettings, connections: dict[str, Connection], *, only_the_first: bool = False) -> int:
     """Begin a sweep unless one is under way, as its cron would; returns the number of requests that took.
 
+    One that is under way with a configuration that has changed since is begun anew.
+
     Does nothing for a sync that is not swept. Raises SyncError when the source cannot be asked.
     """
     if not settings.source.sweeps:
         return 0
     with InterfaceDatabase().session() as conn:
         state = read_state(conn, settings.name)
-        if state.pass_end is not None or (only_the_first and state.last_position is not None):
+        under_way = state.pass_end is not None and state.config_hash in (None, settings.config_hash)
+        if under_way or (only_the_first and state.last_position is not None):
             return 0
         opened = OpenSource.of(settings, _source_connection(settings, connections))
         begin_sweep(conn, settings.name, opened.source, FIRST_WINDOW, settings.config_hash)

@@ -15,7 +15,7 @@ _PROCESS_TAG = ".dagster/sync_process"  # this prefix keeps it out of the list o
 
 def note_process(context: dg.AssetExecutionContext) -> None:
     """Write into the run's tags which process works on it."""
-    context.instance.add_run_tags(context.run_id, {_PROCESS_TAG: _identity(psutil.Process())})
+    context.instance.add_run_tags(context.run.run_id, {_PROCESS_TAG: _identity(psutil.Process())})
 
 
 def end_lost_runs(instance: dg.DagsterInstance) -> list[str]:

@@ -17,7 +17,7 @@ from sync_orchestration.pipeline.history import (
     refuse_rewound,
     unseen,
 )
-from sync_orchestration.pipeline.passes import remember_patience, waits_until
+from sync_orchestration.pipeline.passes import end_pass, remember_patience, waits_until
 from sync_orchestration.pipeline.protocols import Source
 from sync_orchestration.pipeline.windows import Window, neighbours, window_at, window_of_key, windows_between
 
@@ -61,6 +61,9 @@ def plan_next_run(
         raise
     groups = neighbours([*waiting, *fresh], settings.triggers.windows_per_run)
     if not groups:
+        if state.pass_end is not None:
+            # Whoever worked at the sweep ended after its last row and before saying so.
+            state = end_pass(conn, settings.name)
         return Plan([], [], "nothing new", state)
     reason = f"{len(fresh)} windows to read, {len(waiting)} with rows to write"
     # Partitions are ordered by when they were made, so none between the first window and the last may be missing.
@@ -73,7 +76,10 @@ def rest(conn: psycopg.Connection[Any], settings: SyncSettings) -> Plan | None:
     """Return the plan to do nothing yet, where a trigger that fires every few seconds finds a pass in ERROR.
 
     It waits for a person; without a pause it would fail anew with every tick. A run by hand is always possible.
+    A sweep waits for its cron instead.
     """
+    if settings.source.sweeps:
+        return None
     state = read_state(conn, settings.name)
     delays = settings.retry_policy.delays
     until = state.updated_at + (delays[-1] if delays else timedelta())

@@ -24,6 +24,11 @@ def five_fields(expression: str) -> str:
                 f"{expression!r} fires several times a minute (seconds {seconds!r}); a schedule fires once a minute at "
                 "most. Write one fixed second, e.g. 0."
             )
+        if len(fields) == _FIELDS and fields[2] != "*" and fields[4] != "*":
+            raise CronError(
+                f"{expression!r} names days of the month and of the week. With six fields both must hold, with five "
+                "either is enough: leave one of them a star."
+            )
     if len(fields) != _FIELDS:
         raise CronError(
             f"{expression!r} has {len(expression.split())} fields; cron has five, or six with seconds first."

@@ -223,7 +223,9 @@ class Reader:
         sync = self.landing.sync
         cursor = read_state(self.conn, sync).last_position or 0
         for page in self.source.changes(cursor):
-            records = self._current(page.changes, self._fetched(page.changes))
+            # A page's nodes may share its last position, which moves when a node joins or leaves: no row may go back.
+            changes = self._newest_wins(list(page.changes), page.next_position)
+            records = self._current(changes, self._fetched(changes))
             with self.conn.transaction():
                 landed = self._store(records, force=True) if records else 0
                 state = lock_state(self.conn, sync)

@@ -52,19 +52,23 @@ def running_pass(
         _change(conn, sync, status="ERROR", next_try=None, error=f"{type(error).__name__}: {error}"[:2_000])
         raise
     if to_its_end:
-        with conn.transaction():
-            state = lock_state(conn, sync)
-            # A sweep is one pass over many windows: it is over when all is read and nothing waits to be written.
-            goes_on = state.has_more_to_sweep or (state.pass_end is not None and bool(pending_windows(conn, sync)))
-            change_state(
-                conn,
-                state,
-                status="IN_PROGRESS" if goes_on else "TRIGGER_WAITING",
-                pass_end=state.pass_end if goes_on else None,
-                try_count=0,
-                next_try=None,
-                error=None,
-            )
+        end_pass(conn, sync)
+
+
+def end_pass(conn: Connection[Any], sync: str) -> SyncState:
+    """Let the sync wait for its trigger again; but a sweep, one pass over many windows, only when all of it is done."""
+    with conn.transaction():
+        state = lock_state(conn, sync)
+        goes_on = state.has_more_to_sweep or (state.pass_end is not None and bool(pending_windows(conn, sync)))
+        return change_state(
+            conn,
+            state,
+            status="IN_PROGRESS" if goes_on else "TRIGGER_WAITING",
+            pass_end=state.pass_end if goes_on else None,
+            try_count=0,
+            next_try=None,
+            error=None,
+        )
 
 
 def _begin(conn: Connection[Any], sync: str, config_hash: str) -> None:

@@ -50,7 +50,7 @@ def resume_at_start(conn: Connection[Any], sync: str) -> None:
     with conn.transaction():
         state = lock_state(conn, sync)
         if state.status == "RETRY_WAITING" and state.pass_end is not None:
-            change_state(conn, state, status="IN_PROGRESS", try_count=0, next_try=None)
+            change_state(conn, state, status="IN_PROGRESS", try_count=0, next_try=None, error=None)
 
 
 def reset(conn: Connection[Any], sync: str) -> SyncState:

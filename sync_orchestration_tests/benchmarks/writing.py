@@ -1,5 +1,6 @@
 """What writing partners asks of Odoo: requests for each thousand records, by what the records are."""
 
+from collections import Counter
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -27,7 +28,7 @@ ODOO_VERSIONS = (18, 19)
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """One pass over `records`, and the requests that it sent to Odoo."""
+    """One pass over `records`, and the requests that it sent to Odoo: `reads` and `loads` are among them."""
 
     what: str
     records: int
@@ -35,6 +36,8 @@ class Pass:
     unchanged: int
     failed: int
     requests: int
+    reads: int
+    loads: int
     seconds: float
 
 
@@ -54,13 +57,26 @@ def _against(version: int, server: str) -> str:
             one.processed,
             one.unchanged,
             one.failed,
+            one.reads,
+            one.loads,
             one.requests,
             f"{one.requests * 1_000 / one.records:.1f}",
             f"{one.seconds:.2f}",
         )
         for one in passes
     ]
-    head = ("", "records", "written", "unchanged", "refused", "requests", "per 1,000 records", "seconds")
+    head = (
+        "",
+        "records",
+        "written",
+        "unchanged",
+        "refused",
+        "reads",
+        "loads",
+        "requests",
+        "per 1,000 records",
+        "seconds",
+    )
     return table(f"Writing {PARTNERS:,} partners into Odoo {version}", head, rows)
 
 
@@ -83,11 +99,28 @@ def _pass(what: str, conn: psycopg.Connection[Any], source: OpenedSource, odoo_u
     """Land what is new and write it with a client of its own, as each run has."""
     source.reader(conn).bring_up_to_date()
     target: OpenedTarget = open_target(odoo_url)
+    before = _calls(odoo_url)
     started = perf_counter()
     counts = target.writer(conn).write(Scope())
     seconds = perf_counter() - started
     records = counts.processed + counts.unchanged + counts.failed + counts.skipped
-    return Pass(what, records, counts.processed, counts.unchanged, counts.failed, target.http.requests_sent, seconds)
+    calls = _calls(odoo_url) - before
+    return Pass(
+        what,
+        records,
+        counts.processed,
+        counts.unchanged,
+        counts.failed,
+        target.http.requests_sent,
+        sum(number for call, number in calls.items() if call.endswith("read")),
+        sum(number for call, number in calls.items() if call.endswith(".load")),
+        seconds,
+    )
+
+
+def _calls(odoo_url: str) -> Counter[str]:
+    """Return how often each method was called so far, as the stand-in tells."""
+    return Counter(requests.get(f"{odoo_url}/_sandbox/state", timeout=60).json()["calls"])
 
 
 def _tenth(conn: psycopg.Connection[Any]) -> list[str]:

@@ -14,7 +14,7 @@ from sync_orchestration.components.connections import ConnectionsModel
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.definitions import Project, definitions
 from sync_orchestration.pipeline.errors import ConfigurationError
-from sync_orchestration_tests.components.conftest import DefsFolder
+from sync_orchestration_tests.components.places import DefsFolder
 
 SECOND_COMPANY = """
 type: sync_orchestration.Connections

@@ -17,9 +17,9 @@ from sync_orchestration.cli.environment import use_state_folder
 from sync_orchestration.components.lost_runs import end_lost_runs
 from sync_orchestration.sandbox.faults import FaultRule
 from sync_orchestration.sandbox.odoo import OdooSwitches
-from sync_orchestration_tests.components.conftest import SYNC, NewPlace, Place
+from sync_orchestration_tests.components.places import SYNC, NewPlace, Place
 
-RUN = [sys.executable, "-m", "sync_orchestration.cli.main", "run", SYNC, "--json"]
+RUN = [sys.executable, "-m", "sync_orchestration.cli", "run", SYNC, "--json"]
 PARTNERS = 1_200
 """Three pages of a full read, three loads."""
 

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from sync_orchestration.sandbox.faults import FaultRule
-from sync_orchestration_tests.components.conftest import (
+from sync_orchestration_tests.components.places import (
     KEY,
     PARTNERS,
     REFUSED,

@@ -84,6 +84,9 @@ def _request(world: OdooWorld, method: str, args: Sequence[Json]) -> Request:
         return Request(user, model, name, args[5:])
     positional = args[5] if len(args) > 5 else []
     named = dict(args[6] or {}) if len(args) > 6 else {}
+    if name == "create" and not positional:
+        # odoo/api.py, call_kw: the first positional argument decides whether an id or a list is answered.
+        raise PythonError(IndexError("list index out of range"))
     return Request(user, model, name, positional, named, named.pop("context", None) or {})
 
 

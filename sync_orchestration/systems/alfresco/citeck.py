@@ -12,6 +12,7 @@ from sync_orchestration.systems.alfresco.dialect import Node, NodePage, Properti
 from sync_orchestration.systems.http import HttpClient
 
 _PREFIX = "alfresco/@workspace://SpacesStore/"
+_NODES_TO_SKIP = 100
 
 
 class CiteckRecords:
@@ -27,7 +28,8 @@ class CiteckRecords:
         """Query with a range of node-dbid, ascending."""
         reply = self._query(above, limit, skip, ascending=True)
         nodes = [_node(record) for record in reply["records"]]
-        return NodePage(nodes, bool(reply.get("hasMore")))
+        # A node that is gone may still be listed, with nothing but nulls.
+        return NodePage([node for node in nodes if node.dbid], bool(reply.get("hasMore")))
 
     def dbid(self, node_id: str) -> int:
         """Read the node-dbid of one record."""
@@ -35,9 +37,15 @@ class CiteckRecords:
         return _number(reply["records"][0]["attributes"].get("dbid"))
 
     def newest(self) -> int:
-        """Query once, descending; the first record is the newest."""
-        records = self._query(0, 1, 0, ascending=False)["records"]
-        return _number(records[0]["attributes"].get("dbid")) if records else 0
+        """Query once more, descending; the first record that may be read is the newest."""
+        limit, skip = 1, 0
+        while True:
+            reply = self._query(0, limit, skip, ascending=False)
+            if found := [node.dbid for node in map(_node, reply["records"]) if node.dbid]:
+                return found[0]
+            if not reply.get("hasMore"):
+                return 0
+            limit, skip = _NODES_TO_SKIP, skip + limit
 
     def read(self, node_ids: Sequence[str]) -> Mapping[str, Properties]:
         """Read records by id in one request, straight from the repository."""
@@ -53,10 +61,10 @@ class CiteckRecords:
     def change(self, node_id: str, properties: Properties) -> Refusal | None:
         """Mutate one record, in a transaction of its own; a property set to None is unset."""
         record = {"id": _PREFIX + node_id, "attributes": dict(properties)}
-        answer, reply = self._send("mutate", {"records": [record]})
+        _, reply = self._send("mutate", {"records": [record]})
         if errors := _errors(reply):
-            del answer
-            return Refusal(_code(errors[0]), errors[0], 200)
+            code = _code(errors[0])
+            return Refusal(code, self.http.masked(errors[0]), 200, transient=code == "locked")
         return None
 
     def check(self) -> str:

@@ -15,6 +15,7 @@ from sync_orchestration.systems.http import Answer, HttpClient
 
 _API = "/alfresco/api/-default-/public"
 _PARALLEL_READS = 4
+_NODES_TO_SKIP = 100
 _REFUSALS = {
     400: ("invalid", "Alfresco does not take these values"),
     404: ("vanished", "the node no longer exists"),
@@ -51,10 +52,15 @@ class AlfrescoV1:
         return int(value)
 
     def newest(self) -> int:
-        """Search once more, descending; the first node is the newest."""
-        found = self._search(0, 1, 0, ascending=False)
-        entries = found.get("entries", [])
-        return self.dbid(entries[0]["entry"]["id"]) if entries else 0
+        """Search once more, descending; the first node that may be read is the newest."""
+        limit, skip = 1, 0
+        while True:
+            found = self._search(0, limit, skip, ascending=False)
+            if entries := found.get("entries"):
+                return self.dbid(entries[0]["entry"]["id"])
+            if not found["pagination"].get("hasMoreItems"):
+                return 0
+            limit, skip = _NODES_TO_SKIP, skip + limit
 
     def read(self, node_ids: Sequence[str]) -> Mapping[str, Properties]:
         """Read nodes each by itself, a few at a time: the REST API has no batch read."""

@@ -105,7 +105,11 @@ class OdooClient:
         return _JsonRpc(self.http, self.database, self.user, self._secret)
 
     def _answers_web_version(self) -> bool:
-        return self.http.send("GET", "/web/version").status == 200
+        """Ask for the page that 19 brought; a server without it may also redirect, to its choice of databases."""
+        try:
+            return self.http.send("GET", "/web/version").status == 200
+        except ConfigurationError:
+            return False
 
     def _refuse_broken_access(self, error: OdooError) -> None:
         """Raise ConfigurationError for what no record can be blamed for."""
@@ -136,8 +140,12 @@ class _JsonRpc:
     def call(
         self, model: str, method: str, ids: Sequence[int] | None, arguments: Mapping[str, Any], *, repeatable: bool
     ) -> Any:
-        positional = [] if ids is None else [list(ids)]
-        parameters = [self._database, self._uid, self._secret, model, method, positional, dict(arguments)]
+        named = dict(arguments)
+        positional: list[Any] = [] if ids is None else [list(ids)]
+        if method == "create":
+            # Odoo looks at its first positional argument to shape the answer (odoo/api.py, call_kw).
+            positional.append(named.pop("vals_list"))
+        parameters = [self._database, self._uid, self._secret, model, method, positional, named]
         return self._request("object", "execute_kw", parameters, f"{model}.{method}", repeatable=repeatable)
 
     def _request(self, service: str, method: str, args: list[Any], call: str, *, repeatable: bool) -> Any:
