@@ -28,14 +28,17 @@ FLOORS = (
 VENDORS = re.compile(r"flexi|abra|alfresco|citeck|ecos|kontur|odoo", re.IGNORECASE)
 VENDORS_ARE_NAMED_IN = {
     "components.assets": "the kind badges that the UI shows",
+    "components.checks": "the settings of the one kind of lookup",
     "components.connections": "the kinds of connections in the YAML",
     "components.health": "each kind of connection has its own harmless call",
+    "components.lookups": "puts the lookups together for the kinds that the YAML names",
     "components.maintenance": "the job that switches the feed of one vendor, and examples in help texts",
     "components.running": "puts the systems together for the kinds that the YAML names",
     "components.settings": "the kinds of sources and targets in the YAML",
     "cli.demo": "starts the stand-ins",
     "cli.environment": "the prefixes of the variables of connections",
     "cli.main": "help texts of the stand-ins",
+    "cli.stand_ins": "starts the stand-ins",
 }
 SQL = re.compile(r"\b(SELECT\s|INSERT\s+INTO|UPDATE\s+\w|DELETE\s+FROM|CREATE\s+(TABLE|SCHEMA|INDEX)|DROP\s+TABLE)")
 

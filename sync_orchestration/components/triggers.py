@@ -73,20 +73,20 @@ def sweep_schedule(settings: SyncSettings) -> dg.ScheduleDefinition | None:
         job_name=settings.name,
         cron_schedule=five_fields(cron),
         execution_timezone=settings.triggers.timezone,
-        required_resource_keys={"interface", connection},
+        required_resource_keys={"interface", *settings.connections},
         default_status=_enabled(dg.DefaultScheduleStatus, settings),
         description="Begins a pass over the whole source. While one is under way, or waits for its next try, nothing.",
     )
     def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        resource = getattr(context.resources, connection)
-        if missing := resource.missing_variables():
+        resources = [getattr(context.resources, name) for name in settings.connections]
+        if missing := [variable for resource in resources for variable in resource.missing_variables()]:
             return dg.SkipReason(f"switched off: {', '.join(missing)} not set")
         interface: InterfaceDatabase = context.resources.interface
         try:
             with interface.session() as conn:
                 if read_state(conn, settings.name).status in ("IN_PROGRESS", "RETRY_WAITING"):
                     return dg.SkipReason("a pass is under way")
-                source = OpenSource.of(settings, resource).source
+                source = OpenSource.of(settings, getattr(context.resources, connection)).source
                 begin_sweep(conn, settings.name, source, FIRST_WINDOW, settings.config_hash)
                 plan = plan_next_run(conn, settings, source)
         except (SyncError, DatabaseError) as error:

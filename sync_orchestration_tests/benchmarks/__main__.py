@@ -10,7 +10,7 @@ from sync_orchestration_tests.benchmarks.writing import count_writing
 def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks", description="Measure; prints tables of plain text.")
     parser.add_argument("which", nargs="?", choices=["landing", "writing"], help="only one of them")
-    parser.add_argument("--rounds", type=int, default=3, help="times that ours and the bare steps are run in turn")
+    parser.add_argument("--rounds", type=int, default=5, help="times that ours and the bare steps are run in turn")
     options = parser.parse_args()
     if options.which in (None, "landing"):
         sys.stdout.write(compare_landing(options.rounds) + "\n\n")

@@ -62,7 +62,7 @@ def boards() -> Iterator[tuple[Board, Board]]:
 
 @dataclass
 class DefsFolder:
-    """A copy of defs/ as a user's own place, whose YAML may be changed."""
+    """A copy of defs/ with one sync as a user's own place, whose YAML may be changed."""
 
     path: Path
 
@@ -88,7 +88,9 @@ class DefsFolder:
 def defs_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DefsFolder:
     path = tmp_path / f"defs_{uuid4().hex[:8]}"
     source = Path(own_folder.__file__).parent
-    shutil.copytree(source, path, ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in ("connections", SYNC):
+        shutil.copytree(source / folder, path / folder)
+    shutil.copy(source / "__init__.py", path)
     monkeypatch.syspath_prepend(str(tmp_path))
     return DefsFolder(path)
 

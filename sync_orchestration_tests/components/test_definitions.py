@@ -69,10 +69,10 @@ def _assets(project: Project) -> Iterator[str]:
 
 
 def _checks(project: Project) -> Iterator[str]:
-    for checks in project.definitions.resolve_asset_graph().assets_defs:
-        for spec in sorted(checks.check_specs, key=lambda spec: spec.name):
-            yield f"check {spec.name} of {spec.asset_key.to_user_string()}"
-            yield f"  “{spec.description}”"
+    specs = [spec for checks in project.definitions.resolve_asset_graph().assets_defs for spec in checks.check_specs]
+    for spec in sorted(specs, key=lambda spec: (spec.asset_key, spec.name)):
+        yield f"check {spec.name} of {spec.asset_key.to_user_string()}"
+        yield f"  “{spec.description}”"
 
 
 def _jobs(project: Project) -> Iterator[str]:
@@ -144,13 +144,11 @@ def test_the_launchpad_offers_the_names_of_the_syncs_and_connections(own_project
         for path, field in op_config_fields(job):
             if values := getattr(field.config_type, "config_values", None):
                 offered[path] = sorted(values)
-    assert offered == {
-        "changes_api.action": ["disable", "enable", "status"],
-        "changes_api.connection": ["flexi"],
-        "chosen_records.sync": ["flexi_partners"],
-        "failed_records.sync": ["flexi_partners"],
-        "whole_source.sync": ["flexi_partners"],
-    }
+    assert "flexi_partners" in own_project.syncs
+    for path in ("chosen_records.sync", "failed_records.sync", "whole_source.sync"):
+        assert offered[path] == sorted(own_project.syncs)
+    assert offered["changes_api.action"] == ["disable", "enable", "status"]
+    assert offered["changes_api.connection"] == ["flexi"]
 
 
 @pytest.mark.parametrize("model", [SyncSettings, ConnectionsModel])
@@ -204,7 +202,7 @@ def test_a_second_company_is_a_copied_folder_and_shares_nothing_with_the_first(d
     assert partitions == {"flexi_partners_windows", "slovak_partners_windows"}
     assert {s.name for s in repository.sensor_defs} == {"flexi_partners_sensor", "slovak_partners_sensor"}
     sensors = {s.name: s.required_resource_keys for s in repository.sensor_defs}
-    assert sensors["slovak_partners_sensor"] == {"interface", "flexi_slovakia"}
+    assert sensors["slovak_partners_sensor"] == {"interface", "flexi_slovakia", "odoo"}
     assert len({key for checks in graph.assets_defs for key in checks.check_keys}) == 6
 
 
@@ -218,7 +216,7 @@ def test_two_companies_write_the_one_odoo_one_after_the_other(defs_folder: DefsF
 MISTAKES = {
     "an attribute that does not exist": (
         ("flexi_partners", "    evidence: adresar", "    evidense: adresar"),
-        (r"attributes\.source\.evidense at .*flexi_partners/defs\.yaml:10: Extra inputs are not permitted"),
+        r"attributes\.source\..*evidense at .*flexi_partners/defs\.yaml:\d+: Extra inputs are not permitted",
     ),
     "a transform that does not exist": (
         ("flexi_partners", "strip_prefix:", "strip_prefixx:"),
@@ -230,11 +228,11 @@ MISTAKES = {
     ),
     "an external id without the key": (
         ("flexi_partners", "external_id: flexi_{company}.adresar_{key}", "external_id: flexi.adresar"),
-        r"attributes\.target\.external_id at .*flexi_partners/defs\.yaml:18: String should match pattern",
+        r"attributes\.target\..*external_id at .*flexi_partners/defs\.yaml:\d+: String should match pattern",
     ),
     "an external id with an unknown part": (
         ("flexi_partners", "flexi_{company}.adresar_{key}", "flexi_{compny}.adresar_{key}"),
-        r"external_id at .*flexi_partners/defs\.yaml:18: there is no \{compny\} to fill in; there are \{company\}",
+        r"external_id at .*flexi_partners/defs\.yaml:\d+: there is no \{compny\} to fill in; there are \{company\}",
     ),
     "a secret in the file": (
         ("connections", "password: $FLEXI_PASSWORD", "password: hunter2"),
@@ -242,11 +240,11 @@ MISTAKES = {
     ),
     "a kind of system that is not known": (
         ("connections", "kind: odoo", "kind: oddo"),
-        r"attributes\.connections\.odoo at .*connections/defs\.yaml:12: .*'flexi', 'odoo'",
+        r"attributes\.connections\.odoo at .*connections/defs\.yaml:\d+: .*'flexi', 'odoo'",
     ),
     "a connection that is not defined": (
         ("flexi_partners", "connection: odoo", "connection: oddo"),
-        r"The sync flexi_partners names the connection 'oddo'; known are: flexi, odoo\.",
+        r"The sync flexi_partners names the connection 'oddo'; known are: .*flexi, .*odoo",
     ),
     "a connection of another kind": (
         ("flexi_partners", "connection: flexi\n", "connection: odoo\n"),

@@ -104,7 +104,7 @@ def test_a_hundred_numbers_are_one_request_and_answers_are_joined_by_number(
     board: Switchboard, register: KonturWorld
 ) -> None:
     recording = Recording(kontur_app(register))
-    numbers = sorted({c.inn for c in register.companies})[:99] + ["7707083893"]
+    numbers = [*sorted({c.inn for c in register.companies})[:99], "7707083893"]
     found = KonturLookup(client(board, recording), INN, "inn").ask(numbers)
     (asked,) = recording.asked
     assert (str(asked), asked.params["inn"]) == ("GET /api3/req", [",".join(numbers)])
@@ -158,7 +158,7 @@ def test_an_unknown_number_has_no_answer(board: Switchboard, register: KonturWor
 
 @pytest.mark.parametrize(
     ("kind", "left_alone"),
-    [("branch_kpp", {"kpp", "address"}), ("largest_taxpayer_kpp", {"kpp"}), ("dissolved", {"okpo", "short_name"})],
+    [("branch_kpp", {"kpp", "address"}), ("largest_taxpayer_kpp", {"kpp"}), ("dissolved", {"okpo", "head"})],
 )
 @pytest.mark.parametrize("year", ["2018", "2021", "2024"])
 def test_what_is_not_the_registers_to_say_is_absent_from_the_answer(
