@@ -429,7 +429,7 @@ class History(RuleBasedStateMachine):
             except SyncError as error:
                 self.interrupted |= self.claimed
                 self.ends.append(error)
-            except psycopg.OperationalError as error:
+            except psycopg.OperationalError:
                 # What a killed process fails at last is the session that it has no more.
                 self.interrupted |= self.claimed
                 if not conn.closed:
