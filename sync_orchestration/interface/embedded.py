@@ -16,6 +16,7 @@ import re
 import secrets
 import shlex
 import shutil
+import signal
 import socket
 import stat
 import sys
@@ -224,10 +225,17 @@ class _Server:
 
     def stop(self) -> None:
         before = self.postmaster()
-        for mode in ("fast", "immediate"):
-            if self.is_alive():
-                self._run("pg_ctl", "stop", f"--mode={mode}", f"--timeout={_STOP_SECONDS}", f"--pgdata={self.data}")
-        if self.is_alive():
+
+        def is_alive() -> bool:
+            return os.fsencode(self.data) in processes.command_line(before.pid)
+
+        # PostgreSQL's own signals for a fast and an immediate stop. pg_ctl would enter the folder as the server's
+        # account, which somebody may have closed to it meanwhile.
+        for stop in (signal.SIGINT, signal.SIGQUIT):
+            if is_alive():
+                os.kill(before.pid, stop)
+                _wait(lambda: not is_alive(), _STOP_SECONDS)
+        if is_alive():
             raise EmbeddedPostgresError(f"PostgreSQL in {self.data} (process {before.pid}) does not stop.")
         socket_dir = Path(before.socket_dir or self.folder)
         if socket_dir != self.folder and socket_dir.exists() and not any(socket_dir.iterdir()):

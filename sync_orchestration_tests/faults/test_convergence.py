@@ -593,6 +593,16 @@ def test_a_partner_deleted_in_a_long_transaction_is_archived(history: History) -
     history.sync()
 
 
+def test_a_refused_partner_that_was_corrected_passes_by_one_retry(history: History) -> None:
+    history.do(Deed("update", 0, {"email": "nobody"}))
+    history.sync()
+    assert failing_keys(history.stage.admin, history.name) == ["1"]
+    history.do(Deed("update", 0, {"email": "a@example.com"}))
+    result = retry_failed(history.stage.admin, history.settings, history.stage.connections, ["1"], "retry", Quiet())
+    assert (result.counts["processed"], result.counts["failed"]) == (1, 0)
+    history.check_that_odoo_holds_what_flexi_holds()
+
+
 def requests_of(history: History, deed: Deed) -> int:
     """How many requests it takes to bring a deed like this one to Odoo."""
     sent = 0

@@ -152,8 +152,9 @@ def test_a_long_outage_in_a_full_read_loses_none_of_the_changes_made_meanwhile(s
     sync.source.before = at_request(7, fails(UnavailableError("down")))
     with pytest.raises(UnavailableError):
         sync.read()
+    sync.source.put("k00", name="changed when its page was past")
     for n in range(2 * OVERLAP):
-        sync.source.put(f"k0{n % 3}", name=f"changed when its page was past {n}")
+        sync.source.put("k02", name=f"changed again and again {n}")
     sync.read()
     sync.read()
     assert sync.landed() == sync.source.records

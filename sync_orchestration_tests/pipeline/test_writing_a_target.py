@@ -317,16 +317,24 @@ def test_deletes_of_records_that_the_target_never_had_are_no_flood(db: Conn) -> 
     assert sync.write() == WriteCounts(processed=5)
 
 
+def test_deletes_of_records_that_the_target_never_had_pass_while_a_flood_is_held(db: Conn) -> None:
+    sync = flooded(db)
+    sync.land(bad={"email": "nobody"})
+    sync.write()
+    sync.land(**{f"k{n:02}": None for n in range(6)}, bad=None)
+    assert sync.write() == WriteCounts(processed=1, failed=6)
+
+
 @pytest.mark.parametrize("claim_batch", [1, 3, 100])
 def test_a_flood_of_archives_is_held_beyond_the_share(db: Conn, claim_batch: int) -> None:
     sync = flooded(db)
-    sync.land(**{f"k{n:02}": {"active": False} for n in range(6)}, k11={"name": "changed"})
-    assert sync.write(claim_batch=claim_batch) == WriteCounts(processed=4, failed=3)
-    assert [row.error_code for row in failing(sync)] == ["delete_held"] * 3
+    sync.land(**{f"k{n:02}": {"active": False} for n in range(9)}, k11={"name": "changed"})
+    assert sync.write(claim_batch=claim_batch) == WriteCounts(processed=4, failed=6)
+    assert [row.error_code for row in failing(sync)] == ["delete_held"] * 6
     assert sum(values["active"] for values in sync.target.stored.values()) == 9
     rows.requeue_failed(sync.db, sync.name, None, confirm_deletes=True)
-    assert sync.write(claim_batch=claim_batch) == WriteCounts(processed=3)
-    assert sum(values["active"] for values in sync.target.stored.values()) == 6
+    assert sync.write(claim_batch=claim_batch) == WriteCounts(processed=6)
+    assert sum(values["active"] for values in sync.target.stored.values()) == 3
 
 
 def test_records_that_come_back_from_the_archive_are_no_flood(db: Conn) -> None:

@@ -107,9 +107,11 @@ class OdooClient:
     def _answers_web_version(self) -> bool:
         """Ask for the page that 19 brought; a server without it may also redirect, to its choice of databases."""
         try:
-            return self.http.send("GET", "/web/version").status == 200
+            answer = self.http.send("GET", "/web/version")
         except ConfigurationError:
             return False
+        # A page instead of JSON is that of a proxy or a login form, and tells nothing of the version.
+        return answer.status == 200 and answer.content_type.endswith("json")
 
     def _refuse_broken_access(self, error: OdooError) -> None:
         """Raise ConfigurationError for what no record can be blamed for."""
