@@ -1,21 +1,23 @@
 """Brings a sync up to date in this process, through Dagster, so that the UI has its events."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import dagster as dg
 
-from sync_orchestration.components.assets import add_windows
+from sync_orchestration.components.assets import INVENTORY, add_windows
 from sync_orchestration.components.connections import Connection
 from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.lost_runs import end_lost_runs
-from sync_orchestration.components.planning import Plan, plan_next_run
+from sync_orchestration.components.planning import Plan, plan_inventory, plan_next_run
 from sync_orchestration.components.running import OpenSource
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.components.triggers import run_tags
 from sync_orchestration.interface.rows import counts_by_status
-from sync_orchestration.interface.state import read_state
+from sync_orchestration.interface.state import SyncState, read_state
 from sync_orchestration.pipeline.errors import ConfigurationError, SyncError
 from sync_orchestration.pipeline.land import order_full_read
 from sync_orchestration.pipeline.sweep import FIRST_WINDOW, begin_sweep, reset
@@ -71,6 +73,9 @@ def bring_up_to_date(
                 reset(conn, settings.name) if settings.source.sweeps else order_full_read(conn, settings.name)
             report.requests[settings.source.connection] += begin_pass(settings, connections)
             _run_until_idle(instance, definitions, settings, connections, report)
+            if settings.source.inventory_cron and not everything:
+                _take_inventory(instance, definitions, settings, connections, report)
+                _run_until_idle(instance, definitions, settings, connections, report)
         except SyncError as error:
             report.problem = str(error)
         report.pending = counts_by_status(conn, settings.name).get(settings.name, {}).get("pending", 0)
@@ -120,6 +125,22 @@ def _run_until_idle(
         report.requests[name] += source.requests_sent
 
 
+def _take_inventory(
+    instance: dg.DagsterInstance,
+    definitions: dg.Definitions,
+    settings: SyncSettings,
+    connections: dict[str, Connection],
+    report: RunReport,
+) -> None:
+    """Count the source through, as its schedule would: whoever brings a sync up to date means deletes too."""
+    source = OpenSource.of(settings, _source_connection(settings, connections))
+    with InterfaceDatabase().session() as conn:
+        plan = plan_inventory(conn, settings, source.source)
+    report.requests[settings.source.connection] += source.requests_sent
+    if plan.windows:
+        _run(instance, definitions, settings, plan, report, {INVENTORY: "true"})
+
+
 def _source_connection(settings: SyncSettings, connections: dict[str, Connection]) -> Connection | InterfaceDatabase:
     name = settings.source.connection
     if settings.source.kind == "interface":
@@ -131,17 +152,25 @@ def _source_connection(settings: SyncSettings, connections: dict[str, Connection
 
 def _stands_still(before: Plan, now: Plan) -> bool:
     """Tell whether a run changed nothing: its rows are held by another worker, which will settle them."""
-    return before.windows == now.windows and before.state.updated_at == now.state.updated_at
+    return before.windows == now.windows and _reached(before.state) == _reached(now.state)
+
+
+def _reached(state: SyncState) -> tuple[int | None, str | None, int]:
+    return state.last_position, state.baseline_after, state.count_processed
 
 
 def _run(
-    instance: dg.DagsterInstance, definitions: dg.Definitions, settings: SyncSettings, plan: Plan, report: RunReport
+    instance: dg.DagsterInstance,
+    definitions: dg.Definitions,
+    settings: SyncSettings,
+    plan: Plan,
+    report: RunReport,
+    more_tags: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     add_windows(instance, settings, [window.key for window in plan.known])
     job = definitions.resolve_job_def(settings.name)
-    result = job.execute_in_process(
-        instance=instance, tags=run_tags(settings, plan), run_config=_QUIET, raise_on_error=False
-    )
+    tags = {**run_tags(settings, plan), **more_tags}
+    result = job.execute_in_process(instance=instance, tags=tags, run_config=_QUIET, raise_on_error=False)
     _count(result, report)
     if not result.success:
         raise SyncError(_failure_of(result))

@@ -59,7 +59,7 @@ def values(record: dict[str, str], version: int) -> dict[str, Any]:
         "email": record["email"].strip(),
         "website": f"http://{website}" if website else "",
         "comment": " ".join(record["popis"].split()),
-        "function": record["contact"],
+        "function": record["contact"].strip(),
         "is_company": record["ic"].strip() != "",
         "active": begins <= year and (ends in (0, 9999) or year <= ends),
     }

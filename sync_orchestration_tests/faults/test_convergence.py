@@ -409,11 +409,11 @@ class History(RuleBasedStateMachine):
 
             def heard(system: System) -> None:
                 nonlocal requests, running
+                if system == "odoo":
+                    self.claimed |= self.being_written()
                 if not running:
                     return  # a rival's requests
                 requests += 1
-                if system == "odoo":
-                    self.claimed |= self.being_written()
                 disturbance = disturbances.get(requests)
                 if disturbance is not None:
                     running = False
@@ -451,12 +451,12 @@ class History(RuleBasedStateMachine):
 
     def rival(self, number: int) -> None:
         """Another process runs a whole pass now; it gives up at what the first one has locked, for that one waits."""
-        with connect(self.stage.database_url) as conn, suppress(SyncError, psycopg.errors.LockNotAvailable):
+        with connect(self.stage.database_url) as conn:
             conn.execute("SET lock_timeout = '20ms'")
-            plan = self.plan(conn)
-            if plan.windows:
-                self.read(conn, plan)
-                self.write(conn, plan, 1 + number % 4)
+            try:
+                self.only_sync(conn, number)
+            except (SyncError, psycopg.errors.LockNotAvailable):
+                self.interrupted |= self.claimed
 
     # The end
 

@@ -41,8 +41,8 @@ class WatchedFlexi(FlexiConnection):
 
     _watch: Watch = PrivateAttr(default_factory=Watch)
 
-    def http(self, name: str, auth: tuple[str, str] | None, secrets: tuple[str, ...]) -> HttpClient:
-        return impatient(super().http(name, auth, secrets), self._watch.on("flexi"))
+    def http(self, name: str, auth: tuple[str, str] | None, secrets: tuple[str, ...], **more: Any) -> HttpClient:
+        return impatient(super().http(name, auth, secrets, **more), self._watch.on("flexi"))
 
 
 class WatchedOdoo(OdooConnection):
@@ -50,8 +50,8 @@ class WatchedOdoo(OdooConnection):
 
     _watch: Watch = PrivateAttr(default_factory=Watch)
 
-    def http(self, name: str, auth: tuple[str, str] | None, secrets: tuple[str, ...]) -> HttpClient:
-        return impatient(super().http(name, auth, secrets), self._watch.on("odoo"))
+    def http(self, name: str, auth: tuple[str, str] | None, secrets: tuple[str, ...], **more: Any) -> HttpClient:
+        return impatient(super().http(name, auth, secrets, **more), self._watch.on("odoo"))
 
 
 @dataclass
