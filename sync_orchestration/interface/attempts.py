@@ -59,9 +59,17 @@ def read_attempts(conn: Connection[Any], sync: str, *, key: str | None = None, l
 
 
 def purge(conn: Connection[Any], *, before: datetime, batch: int = 5_000) -> dict[str, int]:
-    """Delete attempts and finished deletes older than `before`, a batch a transaction; returns counts by table."""
-    purged = {"interface_attempt": 0, "interface_row": 0}
-    for name, table in (("purge_attempts", "interface_attempt"), ("purge_deleted_rows", "interface_row")):
+    """Delete attempts, finished deletes and incidents that are over, older than `before`, a batch a transaction.
+
+    Returns counts by table.
+    """
+    kinds = {
+        "purge_attempts": "interface_attempt",
+        "purge_deleted_rows": "interface_row",
+        "purge_incidents": "incident",
+    }
+    purged = dict.fromkeys(kinds.values(), 0)
+    for name, table in kinds.items():
         while True:
             with conn.transaction():
                 deleted = conn.execute(query(name), {"before": before, "limit": batch}).rowcount

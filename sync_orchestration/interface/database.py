@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from sync_orchestration.interface.embedded import embedded_url
+from sync_orchestration.interface.queries import query
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _VERSION_TABLE = {"version_table": "alembic_version", "version_table_schema": "sync"}
@@ -71,10 +73,8 @@ def migrate(url: str) -> str:
     Safe to call from several processes at once. Raises DatabaseError when the tables are newer than the code.
     """
     engine = create_engine(_sqlalchemy_url(url), poolclass=NullPool)
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    scripts = ScriptDirectory.from_config(config)
-    head = scripts.get_current_head() or ""
+    config = _alembic_config()
+    head = known_version()
     with connect(url) as guard, engine.connect() as connection:
         guard.execute("SELECT pg_advisory_lock(hashtext('sync_orchestration.migrate'))")
         guard.execute("CREATE SCHEMA IF NOT EXISTS sync")
@@ -92,6 +92,27 @@ def migrate(url: str) -> str:
                 "Install the newer sync_orchestration, or restore the matching backup."
             ) from error
     return head
+
+
+@cache
+def known_version() -> str:
+    """Return the version of the interface tables that this code works with."""
+    return ScriptDirectory.from_config(_alembic_config()).get_current_head() or ""
+
+
+def is_current(conn: psycopg.Connection[Any]) -> bool:
+    """Tell whether the interface tables are of this code's version; False also where there are none."""
+    try:
+        row = conn.execute(query("schema_version")).fetchone()
+    except psycopg.errors.UndefinedTable:
+        return False
+    return row is not None and row[0] == known_version()
+
+
+def _alembic_config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    return config
 
 
 def _sqlalchemy_url(url: str) -> str:

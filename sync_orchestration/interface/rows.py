@@ -50,11 +50,17 @@ class ClaimedRow:
     attempts: int
     target_id: str | None
     delete_confirmed: bool
+    written: Payload | None = None
+    in_doubt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What became of a claimed row. `counts`: it was a try at the target, not merely a look."""
+    """What became of a claimed row. `counts`: it was a try at the target, not merely a look.
+
+    `written` is what the target holds now, where that is remembered (None: what was remembered stays); `in_doubt`
+    says that the target may have acted without telling.
+    """
 
     row: ClaimedRow
     status: Status
@@ -64,6 +70,8 @@ class Settlement:
     error_message: str | None = None
     next_attempt_at: datetime | None = None
     counts: bool = True
+    written: Payload | None = None
+    in_doubt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +228,8 @@ def settle(worker: Worker, *, sync: str, target_system: str, settlements: Iterab
                         s.next_attempt_at,
                         s.target_id,
                         s.counts,
+                        None if s.written is None else to_json(s.written),
+                        s.in_doubt,
                     )
                 )
         cur.execute(query("settle"), {"sync": sync, "target_system": target_system, "worker": worker.number})
@@ -269,6 +279,21 @@ def places(conn: Connection[Any], sync: str, keys: Sequence[str]) -> dict[str, t
     return {key: (position, partition_key) for key, position, partition_key in cur}
 
 
+@dataclass(frozen=True, slots=True)
+class RowVersion:
+    """What of a record has been landed."""
+
+    position: int
+    payload_hash: str | None
+    is_delete: bool
+
+
+def versions(conn: Connection[Any], sync: str, keys: Sequence[str]) -> dict[str, RowVersion]:
+    """Return what was landed of each known key."""
+    cur = conn.execute(query("row_versions"), {"sync": sync, "keys": list(keys)})
+    return {key: RowVersion(position, digest, is_delete) for key, position, digest, is_delete in cur}
+
+
 def keys_containing(conn: Connection[Any], sync: str, part: Payload) -> list[str]:
     """Return the keys of the records whose payload contains `part` (PostgreSQL's jsonb containment)."""
     with conn.cursor(row_factory=scalar_row) as cur:
@@ -289,9 +314,18 @@ def pending_windows(conn: Connection[Any], sync: str) -> list[str]:
         return [str(key) for key in cur.execute(query("pending_windows"), params)]
 
 
-def target_ids(conn: Connection[Any], sync: str) -> dict[str, str]:
-    """Return record key → target id of every record that should be in the target."""
-    return dict(conn.execute(query("linked_rows"), {"sync": sync}).fetchall())
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Which target record a row is, and what that was last given, where it is remembered."""
+
+    target_id: str
+    written: Payload | None = None
+
+
+def links(conn: Connection[Any], sync: str) -> dict[str, Link]:
+    """Return the link of every record that should be in the target, by record key."""
+    rows = conn.execute(query("linked_rows"), {"sync": sync})
+    return {key: Link(target_id, written) for key, target_id, written in rows}
 
 
 def failing_keys(conn: Connection[Any], sync: str) -> list[str]:

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from sync_orchestration.mapping.errors import MappingError, TransformError
 from sync_orchestration.mapping.fields import Fields, FieldSpec, ReferenceSpec, RuleSpec
-from sync_orchestration.mapping.paths import compile_path
+from sync_orchestration.mapping.paths import compile_path, top_of
 from sync_orchestration.mapping.records import JSON, MappedRecord, RecordError, Reference, Value
 from sync_orchestration.mapping.rules import Rule, compile_rule
 from sync_orchestration.mapping.transforms import CompiledStep, compile_step, utc_today
@@ -32,7 +32,7 @@ _Checked = TypeVar("_Checked")
 class _Field:
     target: str
     read: Callable[[JSON], Value]  # raises TransformError, nothing else
-    tops: frozenset[str]
+    paths: frozenset[str]
     reads_whole_record: bool = False
 
 
@@ -40,18 +40,22 @@ class _Field:
 class Mapping:
     """A compiled mapping with its rules.
 
-    ``targets`` are the target's fields in the order of the YAML. ``source_paths`` are the source record's own
-    (top-level) fields that are used: what to ask the source for, and what must not vanish from it.
-    ``reads_whole_record`` is true when a python function does not say what it reads, so that ``source_paths``
-    is not all. ``fingerprint`` (hex) is the same for the same configuration in every process.
+    ``targets`` are the target's fields in the order of the YAML. ``paths`` are all paths into the source's record
+    that are used, ``source_paths`` the record's own (top-level) fields among them: what to ask the source for, and
+    what must not vanish from it. ``reads_whole_record`` is true when a python function does not say what it reads,
+    so that ``paths`` is not all. ``fingerprint`` (hex) is the same for the same configuration in every process.
     """
 
     targets: tuple[str, ...]
-    source_paths: frozenset[str]
+    paths: frozenset[str]
     reads_whole_record: bool
     fingerprint: str
     _fields: tuple[_Field, ...] = field(repr=False)
     _rules: tuple[Rule, ...] = field(repr=False)
+
+    @property
+    def source_paths(self) -> frozenset[str]:
+        return frozenset(top_of(path) for path in self.paths)
 
     def apply(self, payload: JSON) -> MappedRecord:
         """Map and check one record of the source. All its errors are reported at once; data never raises."""
@@ -94,7 +98,7 @@ def compile_mapping(
     compiled = tuple(_compile_field(target, spec, today) for target, spec in specs.items())
     return Mapping(
         targets=tuple(specs),
-        source_paths=frozenset().union(*(one.tops for one in compiled)),
+        paths=frozenset().union(*(one.paths for one in compiled)),
         reads_whole_record=any(one.reads_whole_record for one in compiled),
         fingerprint=_fingerprint(specs, rule_specs),
         _fields=compiled,
@@ -121,16 +125,16 @@ def _compile_field(target: str, spec: FieldSpec, today: Callable[[], dt.date]) -
 
 
 def _field(target: str, spec: FieldSpec, steps: list[CompiledStep]) -> _Field:
-    tops = frozenset(path.top for step in steps for path in step.paths)
+    paths = frozenset(path.text for step in steps for path in step.paths)
     if spec.constant is not None:
         origin: Callable[[JSON], Value] = _always(spec.constant)
     elif spec.python is not None:
         origin = _result_of(spec.python)
-        tops |= {compile_path(path).top for path in spec.reads}
+        paths |= {compile_path(path).text for path in spec.reads}
     elif spec.source is not None:
         path = compile_path(spec.source)
         origin = _cleaned(path.read)
-        tops |= {path.top}
+        paths |= {path.text}
     else:
         origin, steps = _result_of_step(steps[0]), steps[1:]
     if late := [step.name for step in steps if step.whole_record]:
@@ -139,7 +143,7 @@ def _field(target: str, spec: FieldSpec, steps: list[CompiledStep]) -> _Field:
     return _Field(
         target=target,
         read=_pipeline(origin, steps, spec),
-        tops=tops,
+        paths=paths,
         reads_whole_record=spec.python is not None and not spec.reads,
     )
 

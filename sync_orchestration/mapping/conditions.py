@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 
 from sync_orchestration.mapping.comparison import COMPARISONS, is_true, same
 from sync_orchestration.mapping.condition_tokens import ConditionError, Token, tokens_of
-from sync_orchestration.mapping.paths import compile_path
+from sync_orchestration.mapping.paths import compile_path, top_of
 from sync_orchestration.mapping.records import JSON
 from sync_orchestration.mapping.values import is_empty
 
@@ -34,11 +34,15 @@ _Operand = Callable[[JSON], JSON]
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A compiled condition. ``source_paths`` are the record's own (top-level) fields that it looks at."""
+    """A compiled condition. ``paths`` are those that it looks at, ``source_paths`` the record's own fields of them."""
 
     text: str
-    source_paths: frozenset[str]
+    paths: frozenset[str]
     _test: _Test = field(repr=False, compare=False)
+
+    @property
+    def source_paths(self) -> frozenset[str]:
+        return frozenset(top_of(path) for path in self.paths)
 
     def holds(self, record: JSON) -> bool:
         """Tell whether the condition is true of a record of the source. Never raises, whatever the record."""
@@ -53,7 +57,7 @@ def compile_condition(text: str) -> Condition:
     """
     parser = _Parser(text)
     test = parser.parse()
-    return Condition(text=text, source_paths=frozenset(parser.tops), _test=test)
+    return Condition(text=text, paths=frozenset(parser.paths), _test=test)
 
 
 class _Parser:
@@ -63,7 +67,7 @@ class _Parser:
         self._tokens = tokens_of(text)
         self._place = 0
         self._depth = 0
-        self.tops: set[str] = set()
+        self.paths: set[str] = set()
 
     def parse(self) -> _Test:
         test = self._any_of()
@@ -124,7 +128,7 @@ class _Parser:
         if token.kind == "path":
             self._advance()
             path = compile_path(token.word)
-            self.tops.add(path.top)
+            self.paths.add(path.text)
             return path.read
         return _always(self._literal("a field or a value"))
 

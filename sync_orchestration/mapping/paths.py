@@ -1,4 +1,4 @@
-"""Paths into a source's record: ``nazev``, ``heads.0.fio``, ``stat@showAs``, ``external-ids.0``."""
+"""Paths into a source's record: ``nazev``, ``heads.0.fio``, ``tags.name``, ``stat@showAs``, ``external-ids.0``."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,8 +21,13 @@ class SourcePath:
     read: Callable[[JSON], JSON] = field(repr=False, compare=False)
 
 
+def top_of(path: str) -> str:
+    """Return the record's own field that a path starts at."""
+    return path.partition(".")[0]
+
+
 def compile_path(text: str) -> SourcePath:
-    """Compile a dotted path: a step is a key of an object or an index of a list.
+    """Compile a dotted path: a step is a key of an object, an index of a list, or a key of every object in a list.
 
     Raises MappingError for an empty path or an empty step.
     """
@@ -49,6 +54,8 @@ def _reader_of_steps(steps: list[str]) -> Callable[[JSON], JSON]:
         for key, index in walk:
             if isinstance(found, dict):
                 found = found.get(key)
+            elif isinstance(found, list) and index is None:
+                found = [item[key] for item in found if isinstance(item, dict) and key in item]
             elif isinstance(found, list) and index is not None and index < len(found):
                 found = found[index]
             else:

@@ -15,12 +15,14 @@ class ConfigurationError(SyncError):
 class UnavailableError(SyncError):
     """The system cannot answer now; a later try may succeed.
 
-    `retry_after` is the number of seconds that the server asked to wait, if it did.
+    `retry_after` is the number of seconds that the server asked to wait, if it did. `may_have_acted`: the request
+    perhaps arrived, and only its answer was lost.
     """
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
+    def __init__(self, message: str, retry_after: float | None = None, *, may_have_acted: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.may_have_acted = may_have_acted
 
 
 class FeedResetError(ConfigurationError):

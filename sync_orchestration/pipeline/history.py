@@ -1,12 +1,16 @@
 """Whether a source's positions still count the history that the cursor belongs to, and what of it was seen."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from psycopg import Connection
 
+from sync_orchestration.interface.rows import RowVersion, versions
 from sync_orchestration.interface.state import SyncState, change_state, lock_state
+from sync_orchestration.mapping.diff import payload_hash
+from sync_orchestration.mapping.scrub import SENSITIVE_NAMES, scrub
 from sync_orchestration.pipeline.errors import FeedResetError, TrackingOffError
-from sync_orchestration.pipeline.protocols import ChangePage, Source, SourceHead
+from sync_orchestration.pipeline.protocols import Change, ChangePage, Source, SourceHead
 
 TRACKING_WAS_OFF = "tracking was off"
 """The fingerprint of a history that has ended: no source has this one."""
@@ -27,14 +31,18 @@ def head_of(source: Source, conn: Connection[Any], sync: str) -> SourceHead:
         raise
 
 
-def refuse_foreign_history(state: SyncState, head: SourceHead) -> None:
-    """Raise FeedResetError when the source's positions are not those that the cursor was counted in."""
+def refuse_foreign_history(state: SyncState, head: SourceHead, *, by_time: bool = False) -> None:
+    """Raise FeedResetError when the source's positions are not those that the cursor was counted in.
+
+    Where positions are times (`by_time`), the newest may go back: its record was deleted.
+    """
     if state.fingerprint is not None and state.fingerprint != head.fingerprint:
         raise FeedResetError(
             f"The change history of the source is another one than that of the cursor: the company was replaced, or "
             f"tracking was off for a while. {_way_out(state)}"
         )
-    refuse_rewound(state, head.position)
+    if not by_time:
+        refuse_rewound(state, head.position)
 
 
 def refuse_rewound(state: SyncState, newest: int) -> None:
@@ -48,6 +56,24 @@ def refuse_rewound(state: SyncState, newest: int) -> None:
 
 def _way_out(state: SyncState) -> str:
     return f"Run a full reconciliation of {state.sync} (job full_reconciliation, or: run {state.sync} --all)."
+
+
+def has_news(
+    conn: Connection[Any], sync: str, changes: Sequence[Change], sensitive: frozenset[str] = SENSITIVE_NAMES
+) -> bool:
+    """Tell whether any of these changes, which carry their payloads, has not been landed as it is."""
+    known = versions(conn, sync, [change.key for change in changes])
+    return any(_is_news(change, known.get(change.key), sensitive) for change in changes)
+
+
+def _is_news(change: Change, known: RowVersion | None, sensitive: frozenset[str]) -> bool:
+    gone = change.operation == "delete"
+    if known is None or gone or known.is_delete:
+        return not gone if known is None else gone != known.is_delete
+    # Several changes may share a second, so the same position does not mean the same record.
+    return (
+        change.position > known.position or payload_hash(scrub(change.payload or {}, sensitive)) != known.payload_hash
+    )
 
 
 def unseen(page: ChangePage, state: SyncState) -> list[int]:

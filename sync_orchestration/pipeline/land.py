@@ -1,21 +1,24 @@
 """Read and land: the newest state of every changed record goes into the interface table, then the cursor moves."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 from psycopg import Connection
 
 from sync_orchestration.interface import rows
-from sync_orchestration.interface.rows import LandedRecord, Payload
+from sync_orchestration.interface.rows import LandedRecord
 from sync_orchestration.interface.state import SyncState, change_state, database_time, lock_state, read_state
 from sync_orchestration.mapping.diff import payload_hash
 from sync_orchestration.mapping.scrub import SENSITIVE_NAMES, scrub
 from sync_orchestration.pipeline.ahead import one_ahead
+from sync_orchestration.pipeline.chunk import Chunk
 from sync_orchestration.pipeline.history import head_of, refuse_foreign_history, refuse_rewound
 from sync_orchestration.pipeline.protocols import Change, Observer, Source, SourceHead, SourceRecord
 from sync_orchestration.pipeline.windows import Window, window_at
+
+Feed = Literal["versions", "times", "sweep"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +26,10 @@ class Landing:
     """How one sync reads its source.
 
     `overlap` is the number of positions behind the cursor that each read lists again, since a transaction may
-    show a lower version late. `chunk` bounds the changes that are coalesced in memory before they are landed. A
-    source without a history of changes (`has_history` False) is swept whole.
+    show a lower version late. `chunk` bounds the changes that are coalesced in memory before they are landed.
+    `feed` says what positions are: `versions`, each the position of one change; `times`, which changes may share; or
+    a `sweep`, the order of the records themselves, which has no history and is read whole. `rewinds`: times that lie
+    behind the cursor everywhere are a sign of a restored backup.
     """
 
     sync: str
@@ -35,7 +40,8 @@ class Landing:
     fetch_batch: int = 500
     chunk: int = 100_000
     sensitive: frozenset[str] = SENSITIVE_NAMES
-    has_history: bool = True
+    feed: Feed = "versions"
+    rewinds: bool = True
 
 
 @dataclass(slots=True)
@@ -70,7 +76,7 @@ class Reader:
         if state.baseline_is_due:
             self._read_everything(head)
         else:
-            refuse_foreign_history(state, head)
+            refuse_foreign_history(state, head, by_time=self._by_time)
             self._land_changes(state, until)
         return self.counts
 
@@ -90,7 +96,7 @@ class Reader:
 
     def _land_page(self, page: Sequence[SourceRecord], position: int) -> None:
         """Land a page of the full read; the place where it would go on moves in the same transaction."""
-        records = [self._record(record, "create", position) for record in page]
+        records = [self._record(r, "create", position if r.position is None else r.position) for r in page]
         with self.conn.transaction():
             landed = self._store(records, force=True)
             state = lock_state(self.conn, self.landing.sync)
@@ -105,7 +111,8 @@ class Reader:
             begun = state.baseline_from
             if begun is not None and begun <= head.position and state.fingerprint == head.fingerprint:
                 return state
-            rows.rebase_positions(self.conn, self.landing.sync, head.position)
+            # A record's own time may be long before the head, and must still outrank what the row was landed with.
+            rows.rebase_positions(self.conn, self.landing.sync, 0 if self._by_time else head.position)
             window = window_at(head.position, self.landing.window_size)
             return change_state(
                 self.conn,
@@ -121,6 +128,8 @@ class Reader:
     def _listed_before(self, position: int) -> list[int]:
         """Return the positions that the feed lists up to `position`: the full read that follows covers them."""
         listed: list[int] = []
+        if self.landing.feed != "versions":
+            return listed
         for page in self.source.changes(max(position + 1 - self.landing.overlap, 0)):
             listed += [change.position for change in page.changes if change.position <= position]
             if page.next_position > position:
@@ -155,15 +164,15 @@ class Reader:
 
     def _land_changes(self, state: SyncState, until: int | None) -> None:
         cursor = state.last_position or 0
-        known = set(state.recent_positions)
+        known = set(state.recent_positions)  # times may be shared, so they are no sign of what was landed
         for chunk in self._chunks(max(cursor - self.landing.overlap, 0), until, known):
             self._land_chunk(chunk, cursor)
 
-    def _chunks(self, start: int, until: int | None, known: set[int]) -> Iterator["_Chunk"]:
+    def _chunks(self, start: int, until: int | None, known: set[int]) -> Iterator[Chunk]:
         """Gather pages into chunks of bounded size; positions landed before are passed over."""
-        chunk = _Chunk(start)
+        chunk = Chunk(start)
         for page in self.source.changes(start):
-            if self.landing.has_history:
+            if self.landing.feed == "versions":
                 refuse_rewound(read_state(self.conn, self.landing.sync), page.newest)
             for change in page.changes:
                 if change.position not in known and (until is None or change.position < until):
@@ -171,12 +180,12 @@ class Reader:
             chunk.end = page.next_position if until is None else min(page.next_position, until)
             if chunk.notices >= self.landing.chunk:
                 yield chunk
-                chunk = _Chunk(chunk.end)
+                chunk = Chunk(chunk.end)
             if until is not None and page.next_position >= until:
                 break
         yield chunk
 
-    def _land_chunk(self, chunk: "_Chunk", cursor: int) -> None:
+    def _land_chunk(self, chunk: Chunk, cursor: int) -> None:
         """Fetch and land a chunk; the cursor moves in the transaction of its last rows."""
         self.counts.changes += chunk.notices
         changes = self._newest_wins(self._whole_records(chunk), cursor)
@@ -190,7 +199,7 @@ class Reader:
                         self._move_cursor(chunk)
                 self._report(landed)
 
-    def _whole_records(self, chunk: "_Chunk") -> list[Change]:
+    def _whole_records(self, chunk: Chunk) -> list[Change]:
         return chunk.whole_records(lambda part: rows.keys_containing(self.conn, self.landing.sync, part))
 
     def _newest_wins(self, changes: list[Change], cursor: int) -> list[Change]:
@@ -199,7 +208,7 @@ class Reader:
         What is fetched now is newer than what the row was landed with, although the change's own position is lower.
         """
         late = [change.key for change in changes if change.position < cursor]
-        if not late:
+        if not late or self._by_time:
             return changes
         places = rows.places(self.conn, self.landing.sync, late)
         return [
@@ -209,10 +218,11 @@ class Reader:
             for c in changes
         ]
 
-    def _move_cursor(self, chunk: "_Chunk") -> None:
+    def _move_cursor(self, chunk: Chunk) -> None:
         state = lock_state(self.conn, self.landing.sync)
         cursor = max(state.last_position or 0, chunk.end)
-        kept = {p for p in (*state.recent_positions, *chunk.positions) if p >= cursor - self.landing.overlap}
+        seen = () if self._by_time else (*state.recent_positions, *chunk.positions)
+        kept = {p for p in seen if p >= cursor - self.landing.overlap}
         change_state(self.conn, state, last_position=cursor, recent_positions=sorted(kept))
 
     def sweep(self, until: int | None = None) -> LandCounts:
@@ -240,9 +250,9 @@ class Reader:
     def read_again(self, window: Window) -> LandCounts:
         """Read a window behind the cursor whole: its records are fetched and written again, changed or not."""
         landing = self.landing
-        if landing.has_history:
+        if landing.feed != "sweep":
             head = head_of(self.source, self.conn, landing.sync)
-            refuse_foreign_history(read_state(self.conn, landing.sync), head)
+            refuse_foreign_history(read_state(self.conn, landing.sync), head, by_time=self._by_time)
         changes = {
             key: Change(key, "update", window.start) for key in rows.keys_of_window(self.conn, landing.sync, window.key)
         }
@@ -278,6 +288,22 @@ class Reader:
                 landed = self._store(records)
             self._report(landed)
 
+    def land_changes(self, changes: Sequence[Change]) -> None:
+        """Land changes that did not come by the feed; the cursor stays."""
+        for batch in _batched(changes, self.landing.fetch_batch):
+            records = self._current(batch, self._fetched(batch))
+            with self.conn.transaction():
+                landed = self._store(records)
+            self._report(landed)
+
+    def settle_missing(self, keys: Sequence[str]) -> int:
+        """Ask for these known records, land a delete for each that is not there; returns how many."""
+        places = rows.places(self.conn, self.landing.sync, keys)
+        known = [Change(key, "update", places[key][0]) for key in keys if key in places]
+        deleted_before = self.counts.deleted
+        self.land_changes(known)
+        return self.counts.deleted - deleted_before
+
     def _fetched(self, changes: Sequence[Change], *, always: bool = False) -> Mapping[str, SourceRecord]:
         """Ask the source for the records behind changes; `always`: also for those that are said to be deleted."""
         keys = [c.key for c in changes if c.payload is None and (always or c.operation != "delete")]
@@ -298,8 +324,13 @@ class Reader:
                 records.append(self._gone(change))
         return records
 
+    @property
+    def _by_time(self) -> bool:
+        return self.landing.feed == "times"
+
     def _record(self, record: SourceRecord, operation: rows.Operation, position: int) -> LandedRecord:
         payload = scrub(record.payload, self.landing.sensitive)
+        position = max(position, record.position or 0)
         return LandedRecord(
             key=record.key,
             entity=self.landing.entity,
@@ -344,34 +375,6 @@ class Reader:
         self.counts.landed += landed
         if landed:
             self.observer.progress("landed", landed)
-
-
-class _Chunk:
-    """Changes of several pages, coalesced: of each record only the newest is kept."""
-
-    def __init__(self, start: int) -> None:
-        self.end = start
-        self.notices = 0
-        self.positions: list[int] = []
-        self._newest: dict[str, Change] = {}
-        self._parts: list[Change] = []
-
-    def add(self, change: Change) -> None:
-        self.notices += 1
-        self.positions.append(change.position)
-        if change.part is not None:
-            self._parts.append(change)
-        else:
-            self._newest[change.key] = change
-
-    def whole_records(self, holders: Callable[[Payload], Iterable[str]]) -> list[Change]:
-        """Return one change a record; a lost part is a change of every record that holds it."""
-        for change in self._parts:
-            for key in holders(change.part or {}):
-                known = self._newest.get(key)
-                if known is None or (known.operation != "delete" and known.position < change.position):
-                    self._newest[key] = Change(key, "update", change.position)
-        return list(self._newest.values())
 
 
 def order_full_read(conn: Connection[Any], sync: str) -> None:

@@ -36,11 +36,12 @@ class RetryPolicy:
 
 @contextmanager
 def running_pass(
-    conn: Connection[Any], sync: str, policy: RetryPolicy, config_hash: str, *, to_its_end: bool = True
+    conn: Connection[Any], sync: str, policy: RetryPolicy, config_hash: str | None, *, to_its_end: bool = True
 ) -> Iterator[None]:
     """Keep the sync state true while a pass runs: IN_PROGRESS, then TRIGGER_WAITING, RETRY_WAITING or ERROR.
 
-    With `to_its_end` False the block is only the first step of a pass, so success leaves it IN_PROGRESS.
+    With `to_its_end` False the block is only the first step of a pass, so success leaves it IN_PROGRESS. Without
+    `config_hash`, as for a few chosen records, it is still to be noticed that the configuration has changed.
     """
     _begin(conn, sync, config_hash)
     try:
@@ -71,12 +72,13 @@ def end_pass(conn: Connection[Any], sync: str) -> SyncState:
         )
 
 
-def _begin(conn: Connection[Any], sync: str, config_hash: str) -> None:
+def _begin(conn: Connection[Any], sync: str, config_hash: str | None) -> None:
     with conn.transaction():
         state = lock_state(conn, sync)
         # After ERROR it is a new trigger that begins this pass, so its tries are counted anew.
         tries = 0 if state.status == "ERROR" else state.try_count
-        change_state(conn, state, status="IN_PROGRESS", try_count=tries, next_try=None, config_hash=config_hash)
+        known = config_hash or state.config_hash
+        change_state(conn, state, status="IN_PROGRESS", try_count=tries, next_try=None, config_hash=known)
 
 
 def _remember_failure(conn: Connection[Any], sync: str, policy: RetryPolicy, error: SyncError) -> None:

@@ -104,7 +104,7 @@ def _enriched(
 
 def _skipped_or_deleted(row: ClaimedRow, translation: Translation) -> PlannedWrite | None:
     if row.operation == "delete":
-        record = TargetRecord(row.record_key, translation.external_id(row.record_key), {}, row.target_id)
+        record = _target_record(row, translation, {})
         return PlannedWrite(row, "delete", record)
     if translation.when is not None and not translation.when.holds(row.payload or {}):
         return PlannedWrite(row, "skip", reason=f"does not meet the condition: {translation.when.text}")
@@ -128,9 +128,21 @@ def _target_records(
         values = {f: found[v] if isinstance(v, Reference) else v for f, v in record.values.items()}
         if translation.keep_when_empty:
             values = {f: v for f, v in values.items() if v not in ("", None)}
-        external_id = translation.external_id(row.record_key)
-        good.append((row, TargetRecord(row.record_key, external_id, values, row.target_id, row.payload)))
+        good.append((row, _target_record(row, translation, values)))
     return good, failed
+
+
+def _target_record(row: ClaimedRow, translation: Translation, values: Mapping[str, Any]) -> TargetRecord:
+    return TargetRecord(
+        key=row.record_key,
+        external_id=translation.external_id(row.record_key),
+        values=values,
+        target_id=row.target_id,
+        seen=row.payload,
+        # After a try without an answer nobody knows what the target holds.
+        written=None if row.in_doubt else row.written,
+        in_doubt=row.in_doubt,
+    )
 
 
 def _unknown_references(record: MappedRecord, found: Mapping[Reference, Any]) -> list[RecordError]:

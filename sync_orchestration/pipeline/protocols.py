@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from sync_orchestration.interface.rows import Operation, Payload
 from sync_orchestration.mapping.records import RecordError, Reference
+from sync_orchestration.pipeline.errors import SyncError
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +40,12 @@ class ChangePage:
 
 @dataclass(frozen=True, slots=True)
 class SourceRecord:
-    """A record as it is in the source now."""
+    """A record as it is in the source now; `position` is where its newest change is, where the source tells it."""
 
     key: str
     payload: Payload
     external_ids: Sequence[str] = ()
+    position: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +80,29 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class InventoryItem:
+    """One record that a source has, without its payload (None) or with it; `position` is where its newest change is."""
+
+    key: str
+    position: int
+    payload: Payload | None = None
+
+
+@runtime_checkable
+class InventorySource(Source, Protocol):
+    """A source that can be counted through, for what its feed does not tell: deletes, late and lost changes."""
+
+    def inventory(self) -> Iterator[Sequence[InventoryItem]]:
+        """Yield every record that is there, in pages; raises SyncError rather than leave some out."""
+
+
+@dataclass(frozen=True, slots=True)
 class TargetRecord:
     """What the target shall hold for one source record. References are resolved by then.
 
     `seen` is the record as its source told it; a target that is the same system may spare itself a read by it.
+    `written` is what the target was last given and took, for one that cannot be read in batches. `in_doubt`: an
+    earlier try may have reached the target without our hearing of it.
     """
 
     key: str
@@ -89,6 +110,8 @@ class TargetRecord:
     values: Mapping[str, Any]
     target_id: str | None
     seen: Payload | None = None
+    written: Payload | None = None
+    in_doubt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +125,30 @@ class CurrentRecord:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a target made of one record: an id, or an error that is this record's alone."""
+    """What a target made of one record: an id, or an error that is this record's alone.
+
+    `written` is what it holds now, where that is to be remembered. `in_doubt`: it may have acted without saying so.
+    """
 
     target_id: str | None = None
     error: RecordError | None = None
     transient: bool = False
     response_code: int | None = None
     duration_ms: int = 0
+    written: Payload | None = None
+    in_doubt: bool = False
+
+
+class PartlyDoneError(SyncError):
+    """The target failed on the way: `outcomes` are those of the records that it has answered, `cause` what stopped it.
+
+    The answered records are settled, the others stay pending, and the pass ends with `cause`.
+    """
+
+    def __init__(self, cause: SyncError, outcomes: Mapping[str, Outcome]) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+        self.outcomes = outcomes
 
 
 class Target(Protocol):

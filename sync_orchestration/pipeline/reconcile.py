@@ -1,11 +1,11 @@
 """Compares a whole source with its target, record by record, as a table: what is missing, different or left over."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from sync_orchestration.interface.rows import ClaimedRow
+from sync_orchestration.interface.rows import ClaimedRow, Link
 from sync_orchestration.mapping.scrub import SENSITIVE_NAMES, scrub
 from sync_orchestration.pipeline.plan import PlannedWrite, Translation, plan_writes
 from sync_orchestration.pipeline.protocols import Source, SourceRecord, Target
@@ -30,12 +30,12 @@ def compare(
     target: Target,
     translation: Translation,
     *,
-    target_ids: dict[str, str],
+    links: Mapping[str, Link],
     sensitive: frozenset[str] = SENSITIVE_NAMES,
 ) -> Comparison:
     """Read the whole source in pages and the target's records for each page; write nothing.
 
-    `target_ids` are the links of the interface table by record key. Findings: `missing` (not in the target),
+    `links` are those of the interface table by record key. Findings: `missing` (not in the target),
     `different` (a row a field), `refused` (rules or references do not let it through), `left over` (linked, but gone
     from the source). Raises SyncError.
     """
@@ -43,14 +43,14 @@ def compare(
     seen: set[str] = set()
     for page in source.snapshot(None):
         seen.update(record.key for record in page)
-        rows = [_row(record, target_ids.get(record.key), sensitive) for record in page]
+        rows = [_row(record, links.get(record.key), sensitive) for record in page]
         for plan in plan_writes(rows, translation, target, lambda _: set()):
             found.extend(_findings(plan))
-    found.extend((key, "left over", "", "", target_id) for key, target_id in target_ids.items() if key not in seen)
+    found.extend((key, "left over", "", "", link.target_id) for key, link in links.items() if key not in seen)
     return Comparison(len(seen), pd.DataFrame(found, columns=COLUMNS, dtype="string"))
 
 
-def _row(record: SourceRecord, target_id: str | None, sensitive: frozenset[str]) -> ClaimedRow:
+def _row(record: SourceRecord, link: Link | None, sensitive: frozenset[str]) -> ClaimedRow:
     return ClaimedRow(
         sync="",
         source_system="",
@@ -61,8 +61,9 @@ def _row(record: SourceRecord, target_id: str | None, sensitive: frozenset[str])
         payload=scrub(record.payload, sensitive),
         external_ids=list(record.external_ids),
         attempts=0,
-        target_id=target_id,
+        target_id=link.target_id if link else None,
         delete_confirmed=False,
+        written=link.written if link else None,
     )
 
 

@@ -2,7 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from itertools import pairwise
+
+DAY = 86_400
+"""Where positions are seconds since the epoch, windows of this size are days (UTC) and are named by their date."""
 
 _DIGITS = 12
 
@@ -16,7 +20,9 @@ class Window:
 
     @property
     def key(self) -> str:
-        """The partition key; it sorts as text like the windows do."""
+        """The partition key, the first position or the date of a day; it sorts as text like the windows do."""
+        if self.end - self.start == DAY:
+            return datetime.fromtimestamp(self.start, UTC).date().isoformat()
         return f"{self.start:0{_DIGITS}d}"
 
     def __contains__(self, position: int) -> bool:
@@ -31,6 +37,9 @@ def window_at(position: int, size: int) -> Window:
 
 def window_of_key(key: str, size: int) -> Window:
     """Return the window with this partition key. Raises ValueError for a key that names no window of `size`."""
+    if size == DAY:
+        midnight = datetime.combine(date.fromisoformat(key), datetime.min.time(), UTC)
+        return window_at(int(midnight.timestamp()), size)
     if len(key) != _DIGITS or not key.isdecimal() or int(key) % size:
         raise ValueError(f"{key!r} is not the start of a window of {size} positions")
     return Window(int(key), int(key) + size)

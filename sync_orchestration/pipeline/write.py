@@ -1,7 +1,7 @@
 """Write and settle: due rows are claimed, planned, sent to the target in batches, and get their outcome."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -13,10 +13,11 @@ from sync_orchestration.interface.attempts import Attempt, log_attempts
 from sync_orchestration.interface.rows import ClaimedRow, Scope, Settlement, Worker
 from sync_orchestration.interface.state import change_state, database_time, lock_state
 from sync_orchestration.mapping.records import RecordError
+from sync_orchestration.pipeline.errors import SyncError
 from sync_orchestration.pipeline.guard import DeleteGuard, held_message
 from sync_orchestration.pipeline.passes import progress
 from sync_orchestration.pipeline.plan import PlannedWrite, Translation, plan_writes
-from sync_orchestration.pipeline.protocols import CurrentRecord, Observer, Outcome, Target
+from sync_orchestration.pipeline.protocols import Observer, Outcome, PartlyDoneError, Target
 
 _RETRY_DELAYS = [timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6)]
 
@@ -78,8 +79,12 @@ class Writer:
             planned = plan_writes(batch, self.writing.translation, self.target, self._linked_elsewhere)
             planned = self._hold_flood(planned, known, deletes)
             started_at = database_time(self.conn)
-            outcomes = self._apply(planned)
-            self._settle(planned, outcomes, started_at)
+            outcomes, fault = self._apply(planned)
+            # What the target answered before it failed is settled; the rest is given back and stays pending.
+            answered = [p for p in planned if p.row.record_key in outcomes or not _is_sent(p)]
+            self._settle(answered, outcomes, started_at)
+        if fault is not None:
+            raise fault
 
     def _linked_elsewhere(self, target_ids: Sequence[str]) -> set[str]:
         return rows.known_targets(self.conn, self.writing.sync, target_ids)
@@ -111,16 +116,20 @@ class Writer:
             and not plan.changes[name][1]
         )
 
-    def _apply(self, planned: Sequence[PlannedWrite]) -> dict[str, Outcome]:
+    def _apply(self, planned: Sequence[PlannedWrite]) -> tuple[dict[str, Outcome], SyncError | None]:
+        """Send the planned writes; returns the outcome of each, and what stopped it if not all have one."""
         upserts = [p for p in planned if p.action in ("create", "update") and p.record is not None]
         deletes = [p.record for p in planned if p.action == "delete" and p.record is not None]
         outcomes: dict[str, Outcome] = {}
-        if upserts:
-            current: dict[str, CurrentRecord] = {p.row.record_key: p.current for p in upserts if p.current is not None}
-            outcomes.update(self.target.upsert([p.record for p in upserts if p.record is not None], current))
-        if deletes:
-            outcomes.update(self.target.delete(deletes))
-        return outcomes
+        try:
+            if upserts:
+                current = {p.row.record_key: p.current for p in upserts if p.current is not None}
+                outcomes.update(self.target.upsert([p.record for p in upserts if p.record is not None], current))
+            if deletes:
+                outcomes.update(self.target.delete(deletes))
+        except PartlyDoneError as error:
+            return {**outcomes, **error.outcomes}, error.cause
+        return outcomes, None
 
     def _settle(self, planned: Sequence[PlannedWrite], outcomes: dict[str, Outcome], started_at: datetime) -> None:
         settlements = [self._settlement(plan, outcomes.get(plan.row.record_key), started_at) for plan in planned]
@@ -148,9 +157,12 @@ class Writer:
             return _failure(row, plan.errors, None)
         if outcome is None:
             raise RuntimeError(f"the target told no outcome for record {row.record_key}")
+        if outcome.error is None and plan.reason:
+            return _skip(plan, outcome.target_id)
         if outcome.error is None:
-            return _skip(plan, outcome.target_id) if plan.reason else Settlement(row, "processed", outcome.target_id)
-        return _failure(row, (outcome.error,), _next_attempt(row, now) if outcome.transient else None)
+            return Settlement(row, "processed", outcome.target_id, written=outcome.written)
+        failure = _failure(row, (outcome.error,), _next_attempt(row, now) if outcome.transient else None)
+        return replace(failure, in_doubt=outcome.in_doubt)
 
     def _attempt(self, settlement: Settlement, outcome: Outcome | None, started_at: datetime) -> Attempt:
         row = settlement.row
@@ -174,6 +186,10 @@ class Writer:
             number = len(list(group))
             setattr(self.counts, name, getattr(self.counts, name) + number)
             self.observer.progress(name, number)
+
+
+def _is_sent(plan: PlannedWrite) -> bool:
+    return plan.action in ("create", "update", "delete")
 
 
 def _skip(plan: PlannedWrite, target_id: str | None) -> Settlement:

@@ -51,7 +51,7 @@ def test_an_error_that_postgresql_refuses_to_store_is_logged_without_the_odd_cha
 def test_old_attempts_go_in_batches_and_young_ones_stay(conn: Conn, batch: int) -> None:
     log_attempts(conn, [attempt(str(n), NOON - timedelta(days=n)) for n in range(6)])
     purged = purge(conn, before=NOON - timedelta(days=2), batch=batch)
-    assert purged == {"interface_attempt": 3, "interface_row": 0}
+    assert purged == {"interface_attempt": 3, "interface_row": 0, "incident": 0}
     assert [a["record_key"] for a in read_attempts(conn, SYNC)] == ["2", "1", "0"]
 
 

@@ -283,7 +283,7 @@ def test_links_to_the_target_are_those_of_records_that_should_be_there(worker: W
     conn = worker.connection
     process(worker, record("1", 1), record("2", 1))
     process(worker, record("2", 2, None))
-    assert rows.target_ids(conn, SYNC) == {"1": "1"}
+    assert rows.links(conn, SYNC) == {"1": rows.Link("1")}
     assert rows.known_targets(conn, SYNC, ["1", "2", "3"]) == {"1", "2"}
 
 

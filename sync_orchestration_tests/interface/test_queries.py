@@ -43,7 +43,7 @@ def test_an_unknown_name_is_refused() -> None:
 def test_every_statement_is_one_that_postgresql_understands(conn: Connection[Any], name: str) -> None:
     """Run with NULLs for its parameters: whatever it may object to, it is not the statement's grammar or names."""
     parameters: dict[str, Any] = dict.fromkeys(re.findall(r"%\((\w+)\)s", query(name)))
-    needed = ("create_staging", "create_settling")
+    needed = ("create_staging", "create_settling", "create_inventory", "create_pushed")
     if query(name).startswith("COPY"):
         return
     with conn.transaction(force_rollback=True):

@@ -130,7 +130,7 @@ def test_false_and_zero_are_values() -> None:
     [
         ("heads.0.fio", "Ivanov"),
         ("heads.1.fio", ""),  # no second head
-        ("heads.fio", ""),  # a list has no keys
+        ("heads.fio", ["Ivanov"]),  # of every object in a list
         ("idocs:inn", "7700"),
         ("a-b.@x", 1),
         ("years.0", "first"),  # an object may have a key that looks like an index

@@ -59,8 +59,8 @@ class WatchedAlfresco(AlfrescoConnection):
 
     _watch: Watch = PrivateAttr(default_factory=Watch)
 
-    def http(self, name: str, auth: tuple[str, str] | None, secrets: tuple[str, ...]) -> HttpClient:
-        return watched(super().http(name, auth, secrets), self._watch)
+    def http(self, name: str, auth: tuple[str, str] | None, secrets: tuple[str, ...], **more: Any) -> HttpClient:
+        return watched(super().http(name, auth, secrets, **more), self._watch)
 
 
 class WatchedKontur(KonturConnection):
@@ -68,8 +68,8 @@ class WatchedKontur(KonturConnection):
 
     _watch: Watch = PrivateAttr(default_factory=Watch)
 
-    def http(self, name: str, auth: tuple[str, str] | None, secrets: tuple[str, ...]) -> HttpClient:
-        return watched(super().http(name, auth, secrets), self._watch)
+    def http(self, name: str, auth: tuple[str, str] | None, secrets: tuple[str, ...], **more: Any) -> HttpClient:
+        return watched(super().http(name, auth, secrets, **more), self._watch)
 
 
 @cache

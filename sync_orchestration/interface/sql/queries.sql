@@ -86,25 +86,28 @@ WHERE r.sync = %(sync)s AND r.status = 'processing' AND NOT EXISTS (
       AND l.objid = r.claimed_by::oid
       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
 
+-- A claim puts the row in doubt until it is settled: whoever claims it after a worker's death knows that it may have
+-- been written already.
 -- name: claim
 WITH due AS (
-    SELECT sync, source_system, record_key FROM sync.interface_row
+    SELECT sync, source_system, record_key, in_doubt FROM sync.interface_row
     WHERE sync = %(sync)s AND status = 'pending'
       AND (%(partition_keys)s::text[] IS NULL OR partition_key = ANY(%(partition_keys)s::text[]))
       AND (%(keys)s::text[] IS NULL OR record_key = ANY(%(keys)s::text[]))
       AND (next_attempt_at IS NULL OR next_attempt_at <= now())
     ORDER BY position, record_key LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
 UPDATE sync.interface_row r
-SET status = 'processing', claimed_by = %(worker)s, claimed_position = r.position, run_id = %(run_id)s
+SET status = 'processing', claimed_by = %(worker)s, claimed_position = r.position, run_id = %(run_id)s,
+    in_doubt = true
 FROM due
 WHERE r.sync = due.sync AND r.source_system = due.source_system AND r.record_key = due.record_key
 RETURNING r.sync, r.source_system, r.record_key, r.entity, r.operation, r.position, r.payload, r.external_ids,
-          r.attempts, r.target_id, r.delete_confirmed
+          r.attempts, r.target_id, r.delete_confirmed, r.written, due.in_doubt
 
 -- name: create_settling
 CREATE TEMPORARY TABLE settling (
     source_system text, record_key text, status text, error_code text, error_field text, error_message text,
-    next_attempt_at timestamptz, target_id text, counts boolean
+    next_attempt_at timestamptz, target_id text, counts boolean, written jsonb, in_doubt boolean
 ) ON COMMIT DROP
 
 -- name: copy_settling
@@ -125,6 +128,10 @@ UPDATE sync.interface_row r SET
     processed_at = CASE WHEN s.status = 'processed' THEN now() ELSE r.processed_at END,
     target_system = %(target_system)s,
     target_id = s.target_id,
+    written = CASE WHEN s.status <> 'processed' THEN r.written
+                   WHEN r.operation = 'delete' THEN NULL
+                   ELSE coalesce(s.written, r.written) END,
+    in_doubt = s.in_doubt,
     settled_version = nextval('sync.settling')
 FROM settling s
 WHERE r.sync = %(sync)s AND r.source_system = s.source_system AND r.record_key = s.record_key
@@ -191,7 +198,7 @@ WHERE sync = %(sync)s AND status = 'failed'
   AND (%(partition_keys)s::text[] IS NULL OR partition_key = ANY(%(partition_keys)s::text[]))
 
 -- name: linked_rows
-SELECT record_key, target_id FROM sync.interface_row
+SELECT record_key, target_id, written FROM sync.interface_row
 WHERE sync = %(sync)s AND target_id IS NOT NULL AND operation <> 'delete'
 
 -- name: failing_keys
@@ -271,3 +278,167 @@ SELECT coalesce(max(settled_version), 0) FROM sync.interface_row WHERE sync = %(
 
 -- name: database_time
 SELECT clock_timestamp() AS now
+
+-- name: create_inventory
+CREATE TEMPORARY TABLE inventory (record_key text)
+
+-- name: copy_inventory
+COPY inventory FROM STDIN
+
+-- name: analyze_inventory
+ANALYZE inventory
+
+-- name: drop_inventory
+DROP TABLE inventory
+
+-- name: unseen_keys
+SELECT r.record_key FROM sync.interface_row r
+WHERE r.sync = %(sync)s AND r.operation <> 'delete' AND r.received_at < %(before)s
+  AND NOT EXISTS (SELECT 1 FROM inventory i WHERE i.record_key = r.record_key)
+ORDER BY r.record_key
+
+-- name: row_versions
+SELECT record_key, position, payload_hash, operation = 'delete' AS is_delete FROM sync.interface_row
+WHERE sync = %(sync)s AND record_key = ANY(%(keys)s)
+
+-- name: read_pause
+SELECT extract(epoch FROM until - clock_timestamp())::float8 FROM sync.connection_pause
+WHERE server = %(server)s AND until > clock_timestamp()
+
+-- A pause is only ever prolonged: no answer to another worker may shorten what the server asked for.
+-- name: write_pause
+INSERT INTO sync.connection_pause (server, until)
+VALUES (%(server)s, clock_timestamp() + make_interval(secs => %(seconds)s))
+ON CONFLICT (server) DO UPDATE SET until = greatest(excluded.until, connection_pause.until)
+
+-- How each subject stands: its newest incident, open or over.
+-- name: incident_standings
+SELECT DISTINCT ON (subject) subject, closed_at IS NULL AS is_open, opened_at AS began_at,
+       coalesce(closed_at, opened_at) AS changed_at
+FROM sync.incident WHERE kind = %(kind)s ORDER BY subject, id DESC
+
+-- name: open_incident
+INSERT INTO sync.incident (subject, kind, opened_at, opened_title, opened_message)
+VALUES (%(subject)s, %(kind)s, %(at)s, %(title)s, %(text)s)
+ON CONFLICT (subject, kind) WHERE closed_at IS NULL DO NOTHING
+
+-- name: close_incident
+UPDATE sync.incident SET closed_at = %(at)s, closed_title = %(title)s, closed_message = %(text)s
+WHERE subject = %(subject)s AND kind = %(kind)s AND closed_at IS NULL
+
+-- name: untold_incidents
+SELECT id, subject, kind, opened_title, opened_message, opened_accepted, notified_opened,
+       closed_title, closed_message, closed_accepted, notified_closed
+FROM sync.incident WHERE NOT notified_opened OR (closed_at IS NOT NULL AND NOT notified_closed) ORDER BY id
+
+-- name: note_told_opened
+UPDATE sync.incident SET opened_accepted = %(accepted)s, notified_opened = %(complete)s WHERE id = %(id)s
+
+-- name: note_told_closed
+UPDATE sync.incident SET closed_accepted = %(accepted)s, notified_closed = %(complete)s WHERE id = %(id)s
+
+-- What is over only since today is needed to tell news from history.
+-- name: purge_incidents
+DELETE FROM sync.incident WHERE id IN (
+    SELECT id FROM sync.incident WHERE closed_at < least(%(before)s, now() - interval '1 day') LIMIT %(limit)s)
+
+-- name: failed_by_sync
+SELECT sync, count(*) AS rows FROM sync.interface_row WHERE status = 'failed' GROUP BY sync
+
+-- Rows that have failed and are on their way again: what comes of them is not known yet.
+-- name: count_retried
+SELECT count(*) AS rows FROM sync.interface_row
+WHERE sync = %(sync)s AND status IN ('pending', 'processing') AND first_failed_at IS NOT NULL
+
+-- One for each session of the intake, emptied by every commit: a new table for each call would bloat the catalogue.
+-- name: create_pushed
+CREATE TEMPORARY TABLE IF NOT EXISTS pushed (
+    record_key text, operation text, version bigint, payload jsonb, payload_hash text
+) ON COMMIT DELETE ROWS
+
+-- name: copy_pushed
+COPY pushed FROM STDIN
+
+-- name: limit_waits
+SELECT set_config('statement_timeout', %(statement_ms)s::text, false),
+       set_config('lock_timeout', %(lock_ms)s::text, false)
+
+-- Between two versions the higher wins, otherwise who comes later. What says the same as the row is no news, except
+-- of a row that has failed and waits for a word. A row that is being written keeps its worker but not the claimed
+-- position (see land_staging). Rows are locked in the order of their keys, so that two calls never block each other.
+-- name: land_pushed
+INSERT INTO sync.interface_row AS r (
+    sync, source_system, record_key, entity, operation, position, partition_key, payload, payload_hash, version, status)
+SELECT %(sync)s, %(source_system)s, p.record_key, %(entity)s, p.operation, a.second,
+       to_char(to_timestamp(a.second) AT TIME ZONE 'UTC', 'YYYY-MM-DD'), p.payload, p.payload_hash, p.version, 'pending'
+FROM pushed p CROSS JOIN (SELECT floor(extract(epoch FROM clock_timestamp()))::bigint AS second) a
+ORDER BY p.record_key
+ON CONFLICT (sync, source_system, record_key) DO UPDATE SET
+    entity = excluded.entity,
+    operation = CASE WHEN excluded.operation <> 'create' THEN excluded.operation
+                     WHEN r.target_id IS NULL THEN 'create' ELSE 'update' END,
+    position = greatest(excluded.position, r.position + 1),
+    partition_key = to_char(to_timestamp(greatest(excluded.position, r.position + 1)) AT TIME ZONE 'UTC', 'YYYY-MM-DD'),
+    payload = excluded.payload,
+    payload_hash = excluded.payload_hash,
+    version = coalesce(excluded.version, r.version),
+    received_at = now(),
+    run_id = NULL,
+    attempts = CASE WHEN r.status = 'failed' THEN r.attempts ELSE 0 END,
+    next_attempt_at = NULL,
+    claimed_position = NULL,
+    delete_confirmed = r.operation = 'delete' AND excluded.operation = 'delete'
+                       AND (r.delete_confirmed OR r.status = 'processed'),
+    status = CASE WHEN r.status = 'processing' THEN 'processing' ELSE 'pending' END
+WHERE (excluded.version IS NULL OR r.version IS NULL OR excluded.version >= r.version)
+  AND (excluded.payload_hash IS DISTINCT FROM r.payload_hash
+       OR (excluded.operation = 'delete') <> (r.operation = 'delete')
+       OR (r.status = 'failed' AND r.next_attempt_at IS NULL))
+RETURNING r.record_key
+
+-- name: stale_pushed
+SELECT r.record_key FROM pushed p JOIN sync.interface_row r
+    ON r.sync = %(sync)s AND r.source_system = %(source_system)s AND r.record_key = p.record_key
+WHERE p.version < r.version
+
+-- What came with a higher version but says the same is no news, yet nothing below that version is news either.
+-- name: raise_versions
+UPDATE sync.interface_row r SET version = p.version
+FROM pushed p
+WHERE r.sync = %(sync)s AND r.source_system = %(source_system)s AND r.record_key = p.record_key
+  AND p.version > coalesce(r.version, -1)
+
+-- name: pushed_rows
+SELECT record_key, operation, status, version, received_at, attempts, last_attempt_at, next_attempt_at, processed_at,
+       target_system, target_id, error_code, error_field, error_message
+FROM sync.interface_row
+WHERE sync = %(sync)s AND source_system = %(source_system)s AND record_key = ANY(%(keys)s)
+
+-- Counted only up to a bound: a gauge need not tell a million from two.
+-- name: count_pending_up_to
+SELECT count(*) FROM (
+    SELECT 1 FROM sync.interface_row
+    WHERE sync = %(sync)s AND status IN ('pending', 'processing') LIMIT %(bound)s) AS few
+
+-- name: notify_waking
+SELECT pg_notify('sync_wake', %(whom)s)
+
+-- name: count_wakes
+SELECT count(*) FROM (
+    SELECT 1 FROM sync.wake WHERE kind = %(kind)s AND name = %(name)s LIMIT %(bound)s) AS few
+
+-- name: record_wakes
+INSERT INTO sync.wake (kind, name, record_key, number)
+SELECT %(kind)s, %(name)s, key, nextval('sync.wake_number') FROM unnest(%(keys)s::text[]) AS key ORDER BY key
+ON CONFLICT (kind, name, record_key) DO UPDATE SET number = excluded.number, received_at = now()
+
+-- name: waiting_wakes
+SELECT record_key, number, received_at FROM sync.wake
+WHERE kind = %(kind)s AND name = %(name)s ORDER BY number LIMIT %(limit)s
+
+-- name: forget_wakes
+DELETE FROM sync.wake w USING unnest(%(keys)s::text[], %(numbers)s::bigint[]) AS taken(record_key, number)
+WHERE w.kind = %(kind)s AND w.name = %(name)s AND w.record_key = taken.record_key AND w.number = taken.number
+
+-- name: schema_version
+SELECT version_num FROM sync.alembic_version
