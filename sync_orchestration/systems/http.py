@@ -2,28 +2,27 @@
 
 import json
 import os
-import re
 import ssl
 import threading
+import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
 from requests.utils import get_environ_proxies
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
 from sync_orchestration.mapping.scrub import mask
 from sync_orchestration.pipeline.errors import ConfigurationError, UnavailableError
+from sync_orchestration.systems.http_faults import never_arrived, retry_after, root_cause
 
 _PASSING_STATUSES = {429, 502, 503, 504}
 _QUOTE = 200
-_LONGEST_RETRY_AFTER = 366 * 24 * 3600.0
+_PATIENCE = 2  # so many times the longest wait are waited for a server that keeps asking for more
 
 _WRONG_SETTINGS = (
     requests.exceptions.InvalidURL,
@@ -32,9 +31,6 @@ _WRONG_SETTINGS = (
     requests.exceptions.InvalidHeader,
 )
 _BROKEN_OFF = (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)
-
-# How urllib3 begins its messages: the connection, as Python prints it.
-_CONNECTION = re.compile(r"^<?HTTPS?Connection(Pool)?\([^)]*\)( at \w+>)?: |^<[^>]*>: ")
 
 T = TypeVar("T")
 
@@ -69,6 +65,11 @@ class HttpSettings:
             return self.base_url.rpartition("@")[2]
         return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
+    @property
+    def server(self) -> str:
+        """Scheme, host and port: what a pause holds for."""
+        return "/".join(self.shown_url.split("/")[:3]).lower()
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -84,6 +85,16 @@ class Answer:
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
 
+class Pause(Protocol):
+    """How long a server asked all its clients to wait; shared by threads, and by workers on other machines."""
+
+    def remaining(self) -> float:
+        """Return for how many seconds nobody may ask the server; 0 when it may be asked."""
+
+    def prolong(self, seconds: float) -> None:
+        """Remember that the server asked for `seconds` of patience."""
+
+
 class _PassingFaultError(Exception):
     """A fault that the same request may not meet again."""
 
@@ -95,6 +106,8 @@ class _PassingFaultError(Exception):
 class HttpClient:
     """Sends requests to one system; safe to share between threads (one session a thread).
 
+    With `pause` a server's Retry-After holds for every worker that shares it, not only for the request that met it.
+
     Raises UnavailableError when the system cannot be reached or keeps failing, ConfigurationError when the
     address, the certificate or a redirect shows that it is not the system that was meant.
     """
@@ -102,6 +115,7 @@ class HttpClient:
     def __init__(self, settings: HttpSettings, on_request: Callable[[], None] | None = None) -> None:
         self.settings = settings
         self.requests_sent = 0
+        self.pause: Pause | None = None
         self._on_request = on_request
         self._count_lock = threading.Lock()
         self._local = threading.local()
@@ -169,7 +183,8 @@ class HttpClient:
 
     def quote(self, body: bytes) -> str:
         """Return the first characters of a body for a message, on one line and without secrets."""
-        return self.masked(" ".join(body[: _QUOTE * 4].decode("utf-8", "replace").split())[:_QUOTE])
+        # Masked before it is cut, or half a secret would be left at the end.
+        return self.masked(" ".join(body[: _QUOTE * 10].decode("utf-8", "replace").split()))[:_QUOTE]
 
     def masked(self, text: str) -> str:
         """Return `text` without any secret of this connection."""
@@ -190,11 +205,22 @@ class HttpClient:
             asked = fault.retry_after if isinstance(fault, _PassingFaultError) else None
             return max(growing(state), asked or 0.0)
 
+        failures, patience = 0, _PATIENCE * settings.longest_wait
+
+        def has_failed_enough(state: RetryCallState) -> bool:
+            # Being told when to come back is how a quota works: for a while that is no failure.
+            nonlocal failures, patience
+            fault = state.outcome.exception() if state.outcome else None
+            asked = (fault.retry_after if isinstance(fault, _PassingFaultError) else None) or 0.0
+            failures += not 0 < asked <= patience
+            patience -= asked
+            return failures >= settings.tries
+
         def worth_another_try(error: BaseException) -> bool:
             return isinstance(error, _PassingFaultError) and (error.retry_after or 0) <= settings.longest_wait
 
         retrying = Retrying(
-            stop=stop_after_attempt(settings.tries),
+            stop=has_failed_enough,
             wait=wait,
             retry=retry_if_exception(worth_another_try),
             reraise=True,
@@ -212,6 +238,7 @@ class HttpClient:
         repeatable: bool,
     ) -> Answer:
         what = f"{method} {path}"
+        self._keep_pause(what)
         with self._count_lock:
             self.requests_sent += 1
         if self._on_request is not None:
@@ -225,20 +252,28 @@ class HttpClient:
         except _WRONG_SETTINGS as error:
             raise ConfigurationError(
                 f"No request can be sent to {self.settings.name} at {self.settings.shown_url}: "
-                f"{self.masked(_root_cause(error))}. Check its address and its password or key for stray characters."
+                f"{self.masked(root_cause(error))}. Check its address and its password or key for stray characters."
             ) from None
         except _BROKEN_OFF as error:
             fault = self.masked(
-                f"The answer of {self.settings.name} to {what} broke off or is garbled: {_root_cause(error)}."
+                f"The answer of {self.settings.name} to {what} broke off or is garbled: {root_cause(error)}."
             )
             raise self._lost(fault, error, repeatable=repeatable) from None
         # ValueError: requests reads the address of a redirect even when it does not follow it.
         except (requests.exceptions.RequestException, OSError, ValueError) as error:
-            raise self._lost(self._unreachable(_root_cause(error)), error, repeatable=repeatable) from None
+            raise self._lost(self._unreachable(root_cause(error)), error, repeatable=repeatable) from None
+
+    def _keep_pause(self, what: str) -> None:
+        """Leave a server alone that has asked for it; a long wait is not this process's to sit out."""
+        while self.pause is not None and (wait := self.pause.remaining()) > 0:
+            if wait > self.settings.longest_wait:
+                name = self.settings.name
+                raise _PassingFaultError(f"{name} asked for patience: {what} may be sent in {wait:.0f} s.", wait)
+            time.sleep(wait)
 
     def _tls_fault(self, error: requests.exceptions.SSLError) -> Exception:
         where = f"{self.settings.name} ({self.settings.shown_url})"
-        why = self.masked(_root_cause(error))
+        why = self.masked(root_cause(error))
         kind = repr(error)
         if isinstance(error.__context__, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in kind:
             return ConfigurationError(
@@ -254,9 +289,9 @@ class HttpClient:
 
     def _lost(self, fault: str, error: BaseException, *, repeatable: bool) -> Exception:
         """Return what to raise for a request whose answer did not arrive."""
-        if repeatable or _never_arrived(error):
+        if repeatable or never_arrived(error):
             return _PassingFaultError(fault)
-        return UnavailableError(fault)
+        return UnavailableError(fault, may_have_acted=True)
 
     def _exchange(
         self, method: str, path: str, params: Any, data: bytes | None, headers: Mapping[str, str], what: str
@@ -295,14 +330,16 @@ class HttpClient:
         # A 500 with JSON is a refusal that its reader understands (Odoo's JSON-2); with HTML the server broke.
         broken = answer.status == 500 and not answer.content_type.endswith("json")
         if answer.status in _PASSING_STATUSES or broken:
-            wait = _retry_after(answer.headers)
+            wait = retry_after(answer.headers)
             reason = {429: "asked for patience", 500: "failed"}.get(answer.status, "is not available")
             waiting = "" if wait is None else f"; it asks to wait {wait:.0f} s"
             quoted = f": “{self.quote(answer.body)}”" if broken else ""
             message = f"{name} {reason}: {answer.what} was answered with status {answer.status}{waiting}{quoted}."
+            if wait and self.pause is not None:
+                self.pause.prolong(wait)
             if repeatable or answer.status in (429, 503):
                 raise _PassingFaultError(message, wait)
-            raise UnavailableError(message, wait)
+            raise UnavailableError(message, wait, may_have_acted=True)
         if answer.status in (301, 302, 303, 307, 308):
             where = self.masked(answer.headers.get("Location", "nowhere"))
             raise ConfigurationError(
@@ -341,43 +378,6 @@ def _ca_bundle() -> bool | str:
     return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE") or True
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Read Retry-After, which is a number of seconds or an HTTP date (RFC 9110, 10.2.3).
-
-    No server means more than a year, and a date that far would overflow where it is added to a time.
-    """
-    value = headers.get("Retry-After", "").strip()
-    try:
-        seconds = float(value) if value.isdecimal() else _seconds_until(value)
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)
-
-
-def _seconds_until(http_date: str) -> float:
-    return (parsedate_to_datetime(http_date) - datetime.now(UTC)).total_seconds()
-
-
 def _password_in(url: str) -> tuple[str, ...]:
     userinfo = url.partition("//")[2].rpartition("@")[0]
     return (userinfo.partition(":")[2],) if ":" in userinfo else ()
-
-
-def _never_arrived(error: BaseException) -> bool:
-    """Tell whether the connection was not even made, so that the server cannot have acted."""
-    return "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error)
-
-
-def _root_cause(error: BaseException) -> str:
-    """Return the innermost reason of a chain of library errors, which is the one that a person understands."""
-    inner = error
-    while (deeper := _reason_of(inner)) is not None:
-        inner = deeper
-    text = _CONNECTION.sub("", str(inner)).rstrip(".")
-    return text or type(inner).__name__
-
-
-def _reason_of(error: BaseException) -> BaseException | None:
-    """Return the error that a library's error was made for: its `reason`, or one of its arguments."""
-    candidates = (getattr(error, "reason", None), *reversed(error.args))
-    return next((c for c in candidates if isinstance(c, BaseException)), None)

@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -19,7 +20,8 @@ from hypothesis import strategies as st
 from starlette.responses import Response
 
 from sync_orchestration.pipeline.errors import ConfigurationError, SyncError, UnavailableError
-from sync_orchestration.systems.http import HttpClient, HttpSettings, _retry_after
+from sync_orchestration.systems.http import HttpClient, HttpSettings
+from sync_orchestration.systems.http_faults import retry_after
 
 from .conftest import PASSWORD, Flexi, Script, Switchboard, as_json
 
@@ -160,16 +162,51 @@ def test_a_long_retry_after_ends_the_request_at_once_and_is_handed_on(board: Swi
     assert (refused.value.retry_after, len(script.asked), naps) == (3600.0, 1, [])
 
 
-def test_the_last_retry_after_is_handed_on_when_the_tries_are_used_up(board: Switchboard, naps: list[float]) -> None:
-    scripted(board, Response("", 429, {"Retry-After": "5"}))
+def test_the_last_retry_after_is_handed_on_when_patience_and_tries_are_used_up(
+    board: Switchboard, naps: list[float]
+) -> None:
+    scripted(board, Response("", 429, {"Retry-After": "20"}))
     with pytest.raises(UnavailableError) as refused:
         client(board).send("GET", "/things")
-    assert (refused.value.retry_after, naps) == (5.0, [5.0, 5.0])
+    # Three waits fit into a minute's patience, then three tries count.
+    assert (refused.value.retry_after, naps) == (20.0, [20.0] * 5)
+
+
+def test_a_quota_that_lets_one_request_a_second_through_fails_none(board: Switchboard, naps: list[float]) -> None:
+    scripted(board, *[Response("", 429, {"Retry-After": "1"})] * 10, GOOD)
+    assert client(board).send_json("GET", "/things")[1] == {"ok": True}
+    assert naps == [1.0] * 10
+
+
+@dataclass
+class Pauses:
+    """What other workers have heard of a server's wish for patience."""
+
+    seconds: float = 0.0
+
+    def remaining(self) -> float:
+        return self.seconds
+
+    def prolong(self, seconds: float) -> None:
+        self.seconds = max(self.seconds, seconds)
+
+
+def test_patience_asked_of_one_worker_holds_for_all(board: Switchboard, naps: list[float]) -> None:
+    script = scripted(board, Response("", 429, {"Retry-After": "3600"}), GOOD)
+    first, second = client(board), client(board)
+    first.pause = second.pause = Pauses()
+    with pytest.raises(UnavailableError):
+        first.send("GET", "/things")
+    with pytest.raises(
+        UnavailableError, match=r"Shop asked for patience: GET /things may be sent in 3600 s"
+    ) as refused:
+        second.send("GET", "/things")
+    assert (refused.value.retry_after, len(script.asked), naps) == (3600.0, 1, [])
 
 
 @given(st.text() | st.floats().map(str) | st.integers().map(str))
 def test_whatever_retry_after_says_it_can_be_added_to_a_time(value: str) -> None:
-    seconds = _retry_after({"Retry-After": value})
+    seconds = retry_after({"Retry-After": value})
     if seconds is not None:
         assert datetime.now(UTC) + timedelta(seconds=seconds) >= datetime.now(UTC) - timedelta(seconds=1)
 

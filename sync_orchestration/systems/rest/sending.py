@@ -1,0 +1,129 @@
+"""Sends writes a few at a time, notices when the other side is down, and loses no outcome when it stops."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Lock
+
+from sync_orchestration.mapping.diff import payload_hash
+from sync_orchestration.mapping.records import JSON, RecordError
+from sync_orchestration.pipeline.errors import SyncError, UnavailableError
+from sync_orchestration.pipeline.protocols import Outcome, PartlyDoneError
+from sync_orchestration.systems.http import Answer
+from sync_orchestration.systems.rest.settings import Call, Resource
+
+MOST_FAILING = 20
+"""So many records in a row that the server fails at are the server's fault."""
+
+MOST_LOST = 3
+"""So many requests in a row without an answer are too: each may have taken its whole time limit."""
+
+_SYSTEM_LIKE = frozenset({"server_error", "not_understood"})
+
+Job = Callable[[dict[str, Outcome]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer to a write, and how long it took."""
+
+    answer: Answer
+    took: int
+
+
+class LostAnswerError(Exception):
+    """A create may have arrived, but its answer did not."""
+
+    def __init__(self, cause: UnavailableError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+    @property
+    def outcome(self) -> Outcome:
+        return Outcome(error=RecordError("no_answer", None, str(self)), transient=True, in_doubt=True)
+
+
+@dataclass(slots=True)
+class Sender:
+    """The writes of one target. `has_answered`: some write was answered, so the credentials are good for it."""
+
+    resource: Resource
+    has_answered: bool = field(default=False, init=False)
+    _failing: int = field(default=0, init=False)
+    _lost: int = field(default=0, init=False)
+    _lock: Lock = field(default_factory=Lock, init=False)
+
+    def run(self, jobs: Sequence[Job], outcomes: dict[str, Outcome]) -> Mapping[str, Outcome]:
+        """Run jobs that each add to `outcomes`: the first ones alone until something is answered, then in threads.
+
+        Raises the SyncError that stopped it, as a PartlyDoneError when some outcomes exist.
+        """
+        stopped: list[SyncError] = []
+
+        def run_one(job: Job) -> None:
+            if not stopped:
+                try:
+                    job(outcomes)
+                except SyncError as error:
+                    stopped.append(error)
+
+        waiting = list(reversed(jobs))
+        while waiting and not self.has_answered and not stopped:
+            run_one(waiting.pop())
+        if waiting and not stopped:
+            with ThreadPoolExecutor(max_workers=self.resource.parallel) as pool:
+                list(pool.map(run_one, reversed(waiting)))
+        if stopped and outcomes:
+            raise PartlyDoneError(stopped[0], outcomes) from stopped[0]
+        if stopped:
+            raise stopped[0]
+        return outcomes
+
+    def send(self, call: Call, path: str, body: JSON, once: JSON = None) -> Reply:
+        """Send one write. `once` names what must not be done twice: a create, unless it is put to a known place.
+
+        Raises LostAnswerError when such a request may have been acted upon, UnavailableError when it was not, or
+        when it may as well be sent again later.
+        """
+        resource = self.resource
+        headers = dict(resource.headers)
+        if once is not None and resource.idempotency_header:
+            headers[resource.idempotency_header] = payload_hash([resource.namespace, once, body])
+        repeatable = once is None or bool(resource.idempotency_header)
+        started = time.monotonic()
+        try:
+            answer = resource.http.send(
+                call.method, path, json_body=body, headers=headers, repeatable=repeatable, refusals=(500,)
+            )
+        except UnavailableError as error:
+            if repeatable or not error.may_have_acted:
+                raise
+            raise LostAnswerError(error) from None
+        return Reply(answer, round((time.monotonic() - started) * 1_000))
+
+    def heard(self, reply: Reply, *outcomes: Outcome) -> None:
+        """Take note of an answer and what became of its records.
+
+        Raises UnavailableError when nothing but failures comes back.
+        """
+        http = self.resource.http
+        with self._lock:
+            self.has_answered, self._lost = True, 0
+            for outcome in outcomes:
+                failed = outcome.error is not None and outcome.error.code in _SYSTEM_LIKE
+                self._failing = self._failing + 1 if failed else 0
+            down = self._failing >= MOST_FAILING
+        if down:
+            raise UnavailableError(
+                f"{http.settings.name} answers every record with status {reply.answer.status}: "
+                f"“{http.quote(reply.answer.body)}”. Nothing more was sent after {MOST_FAILING} in a row."
+            )
+
+    def missed(self, lost: LostAnswerError) -> None:
+        """Take note of an answer that did not arrive. Raises its cause when that goes on."""
+        with self._lock:
+            self._lost += 1
+            down = self._lost >= MOST_LOST
+        if down:
+            raise lost.cause

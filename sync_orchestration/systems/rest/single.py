@@ -1,0 +1,144 @@
+"""Writes one record with one request."""
+
+from dataclasses import dataclass
+
+from sync_orchestration.interface.rows import Payload
+from sync_orchestration.mapping.diff import changed_fields
+from sync_orchestration.mapping.records import JSON, RecordError
+from sync_orchestration.pipeline.protocols import CurrentRecord, Outcome, TargetRecord
+from sync_orchestration.systems.rest.addresses import filled
+from sync_orchestration.systems.rest.bodies import as_json, nested, same_json, with_siblings, wrapped
+from sync_orchestration.systems.rest.judging import (
+    GONE,
+    created,
+    is_success,
+    refuse_system_fault,
+    refused,
+    updated,
+)
+from sync_orchestration.systems.rest.sending import LostAnswerError, Reply, Sender
+from sync_orchestration.systems.rest.settings import Call, Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One record ready to be sent: its whole body, and the values that it will hold then. No target id: a new one."""
+
+    record: TargetRecord
+    values: Payload
+    body: Payload
+    written: Payload
+    current: CurrentRecord | None = None
+
+    @property
+    def target_id(self) -> str | None:
+        return None if self.current is None else self.current.target_id
+
+
+def item_of(resource: Resource, record: TargetRecord, current: CurrentRecord | None) -> Item | RecordError:
+    """Make a record ready to be sent, or say why it cannot be."""
+    values = as_json(record.values)
+    if isinstance(values, RecordError):
+        return values
+    body = nested({**values, resource.key_field: record.external_id} if resource.key_field else values)
+    # What is not written this time (it has the target's own value) stays as it was.
+    written = {**(record.written or {}), **values} if current is not None else values
+    return Item(record, values, body, written, current)
+
+
+@dataclass(frozen=True, slots=True)
+class SingleWriter:
+    """Creates, updates and deletes records of one resource."""
+
+    sender: Sender
+
+    def write(self, item: Item, outcomes: dict[str, Outcome]) -> None:
+        """Create or update a record; a known one that has vanished is created anew.
+
+        Raises SyncError when the system is at fault.
+        """
+        if item.current is None or not self._update(item, item.current, outcomes):
+            self.create(item, outcomes)
+
+    def create(self, item: Item, outcomes: dict[str, Outcome]) -> None:
+        """Create a record.
+
+        Raises SyncError when the system is at fault.
+        """
+        resource, record = self.sender.resource, item.record
+        call = resource.creating
+        path = filled(call.path, {"key": record.external_id})
+        if isinstance(path, RecordError):
+            outcomes[record.key] = Outcome(error=path)
+            return
+        # Put to a place of its own, a second time changes nothing. An id of old is part of what is asked for once, or
+        # a server with a good memory would answer with the record that has vanished.
+        once: JSON = None if call.method == "PUT" else [record.key, record.target_id]
+        try:
+            reply = self.sender.send(call, path, wrapped(item.body, resource.wrap), once)
+        except LostAnswerError as lost:
+            outcomes[record.key] = lost.outcome
+            self.sender.missed(lost)
+            return
+        own_place = record.external_id if call.method == "PUT" and "{key}" in call.path else None
+        if is_success(reply.answer):
+            self._settle(item.record, reply, created(resource, reply, item.values, own_place), outcomes)
+        else:
+            self._refuse(item.record, reply, outcomes, creates=True)
+
+    def _update(self, item: Item, current: CurrentRecord, outcomes: dict[str, Outcome]) -> bool:
+        """Update a record; False when it is not there any more."""
+        resource, record = self.sender.resource, item.record
+        body = item.body if resource.updating.method == "PUT" else _changes(item, current)
+        if not body:
+            outcomes[record.key] = Outcome(current.target_id, written=item.written)
+            return True
+        path = filled(resource.updating.path, {"id": current.target_id, "key": record.external_id})
+        if isinstance(path, RecordError):
+            outcomes[record.key] = Outcome(error=path)
+            return True
+        reply = self.sender.send(resource.updating, path, wrapped(body, resource.wrap))
+        if reply.answer.status in GONE:
+            self.sender.heard(reply)
+            return False
+        if is_success(reply.answer):
+            self._settle(record, reply, updated(resource, reply, current.target_id, item.written), outcomes)
+        else:
+            self._refuse(record, reply, outcomes, creates=False)
+        return True
+
+    def delete(self, record: TargetRecord, target_id: str, call: Call, outcomes: dict[str, Outcome]) -> None:
+        """Delete a record; one that is gone already is a success.
+
+        Raises SyncError when the system is at fault.
+        """
+        path = filled(call.path, {"id": target_id, "key": record.external_id})
+        if isinstance(path, RecordError):
+            outcomes[record.key] = Outcome(error=path)
+            return
+        reply = self.sender.send(call, path, None)
+        if reply.answer.status in GONE:
+            self._settle(
+                record, reply, Outcome(None, None, duration_ms=reply.took, response_code=reply.answer.status), outcomes
+            )
+        elif is_success(reply.answer):
+            self._settle(record, reply, updated(self.sender.resource, reply, None, None), outcomes)
+        else:
+            self._refuse(record, reply, outcomes, creates=False)
+
+    def _refuse(self, record: TargetRecord, reply: Reply, outcomes: dict[str, Outcome], *, creates: bool) -> None:
+        http = self.sender.resource.http
+        refuse_system_fault(http, reply.answer, first=not self.sender.has_answered, creates=creates)
+        self._settle(record, reply, refused(http, reply), outcomes)
+
+    def _settle(self, record: TargetRecord, reply: Reply, outcome: Outcome, outcomes: dict[str, Outcome]) -> None:
+        outcomes[record.key] = outcome
+        self.sender.heard(reply, outcome)
+
+
+def _changes(item: Item, current: CurrentRecord) -> Payload:
+    """Return the body of a partial update: what differs, or everything where nothing is known."""
+    if not current.values:
+        return nested(item.values)
+    changed = changed_fields(item.values, current.values, lambda _, held, wanted: same_json(held, wanted))
+    return nested({name: item.values[name] for name in with_siblings(changed, item.values)})
