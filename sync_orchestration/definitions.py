@@ -12,6 +12,12 @@ from sync_orchestration.components.connections import Connection, Connections
 from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.maintenance import maintenance_definitions
 from sync_orchestration.components.mistakes import mistake_in, refuse_contradictions
+from sync_orchestration.components.notifications import (
+    Notifications,
+    NotificationSettings,
+    notification_definitions,
+    the_one,
+)
 from sync_orchestration.components.record_sync import RecordSync
 from sync_orchestration.components.settings import SyncSettings
 
@@ -23,6 +29,7 @@ class Project:
     connections: dict[str, Connection]
     syncs: dict[str, SyncSettings]
     definitions: dg.Definitions
+    notifications: NotificationSettings | None = None
 
     def missing_variables(self, sync: SyncSettings) -> list[str]:
         """Return the unset environment variables that keep a sync switched off."""
@@ -49,11 +56,23 @@ def load_project(defs_folder: ModuleType = own_folder) -> Project:
         connections.update(component.connections)
     settings = [component.settings for component in tree.get_all_components(of_type=RecordSync)]
     refuse_contradictions(connections, settings)
-    # A sync that reads another's records comes after it.
-    syncs = {sync.name: sync for sync in sorted(settings, key=lambda s: (s.source.kind == "interface", s.name))}
+    syncs = {sync.name: sync for sync in sorted(settings, key=lambda s: (_turn(s), s.name))}
     policy = dg.Definitions(resources={"interface": InterfaceDatabase()}, executor=dg.in_process_executor)
-    everything = dg.Definitions.merge(built, maintenance_definitions(list(syncs.values()), connections), policy)
-    return Project(connections, syncs, everything)
+    notifications = the_one([component.settings for component in tree.get_all_components(of_type=Notifications)])
+    everything = dg.Definitions.merge(
+        built,
+        maintenance_definitions(list(syncs.values()), connections, notifications),
+        notification_definitions(notifications, list(syncs), connections),
+        policy,
+    )
+    return Project(connections, syncs, everything, notifications)
+
+
+def _turn(sync: SyncSettings) -> int:
+    """Return when a sync's turn is: after those that write what it reads."""
+    if sync.source.kind == "interface":
+        return 1
+    return 2 if sync.source.reads else 0
 
 
 @dg.definitions

@@ -35,6 +35,8 @@ VENDORS_ARE_NAMED_IN = {
     "components.maintenance": "the job that switches the feed of one vendor, and examples in help texts",
     "components.running": "puts the systems together for the kinds that the YAML names",
     "components.settings": "the kinds of sources and targets in the YAML",
+    "components.source_settings": "the kinds of sources in the YAML",
+    "components.target_settings": "the kinds of targets in the YAML",
     "cli.demo": "starts the stand-ins",
     "cli.environment": "the prefixes of the variables of connections",
     "cli.main": "help texts of the stand-ins",

@@ -4,7 +4,7 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from sync_orchestration.cli import headless
@@ -39,7 +39,7 @@ def demo_once(odoo: int) -> None:
 
 def demo_until_stopped(odoo: int, port: int | None) -> None:
     """Run the stand-ins and Dagster; the first sync runs by its sensor and is summed up when it is done."""
-    ports = SandboxPorts(free_port(), free_port(), free_port(), free_port())
+    ports = SandboxPorts(*(free_port() for _ in fields(SandboxPorts)))
     variables = ports.variables()
     os.environ.update(variables)
     write_demo_file(variables)
@@ -71,7 +71,7 @@ def _sandbox_service(ports: SandboxPorts, odoo: int) -> Service:
     command = [sys.executable, "-m", "sync_orchestration.cli", "sandbox", "--state", state]
     for name, port in asdict(ports).items():
         command += [f"--{name}-port", str(port)]
-    return Service("sandbox", [*command, "--odoo", str(odoo)], ready=accepts(ports.kontur))
+    return Service("sandbox", [*command, "--odoo", str(odoo)], ready=accepts(ports.rest))
 
 
 def _sum_up_the_first_sync(url: str, stopped: threading.Event) -> None:

@@ -36,7 +36,7 @@ def check() -> list[Health]:
     """Try every connection."""
     load_settings()
     project = load_project()
-    return check_connections(project.connections, list(project.syncs.values()))
+    return check_connections(project.connections, list(project.syncs.values()), project.notifications)
 
 
 def health_json(health: Health) -> dict[str, Any]:

@@ -141,6 +141,7 @@ def sandbox(
     odoo_port: Annotated[int, typer.Option(help="Port of the Odoo stand-in; 0: a free one.")] = 0,
     alfresco_port: Annotated[int, typer.Option(help="Port of the Alfresco stand-in; 0: a free one.")] = 0,
     kontur_port: Annotated[int, typer.Option(help="Port of the Kontur stand-in; 0: a free one.")] = 0,
+    rest_port: Annotated[int, typer.Option(help="Port of the stand-in of a REST API; 0: a free one.")] = 0,
     odoo: Annotated[int, typer.Option(help="Which Odoo to stand in for: 18 or 19.")] = 19,
     state: Annotated[Path | None, typer.Option(help="Folder that keeps their data; default: only memory.")] = None,
 ) -> None:
@@ -149,7 +150,7 @@ def sandbox(
     from sync_orchestration.cli.stand_ins import SandboxPorts
 
     with plain_errors():
-        ports = SandboxPorts(flexi_port, odoo_port, alfresco_port, kontur_port)
+        ports = SandboxPorts(flexi_port, odoo_port, alfresco_port, kontur_port, rest_port)
         demo_module.sandbox_until_stopped(ports, odoo, state)
 
 

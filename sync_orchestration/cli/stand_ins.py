@@ -10,12 +10,14 @@ from sync_orchestration.sandbox.alfresco import AlfrescoWorld, alfresco_app
 from sync_orchestration.sandbox.flexi import FlexiWorld, flexi_app
 from sync_orchestration.sandbox.kontur import KonturWorld, kontur_app
 from sync_orchestration.sandbox.odoo import OdooWorld, odoo_app
+from sync_orchestration.sandbox.rest import RestWorld, rest_app
 from sync_orchestration.sandbox.server import serve
 
 _PARTNERS = 2_000
 _CONTRACTORS = 1_500
 _EXISTING = 40
 _ODOO_KEY = "sandbox-key"
+_REST_TOKEN = "sandbox-rest-token"  # noqa: S105 - the stand-in's well-known token
 _KONTUR_KEY = "sandbox-kontur-key-000001"
 
 
@@ -27,6 +29,7 @@ class SandboxPorts:
     odoo: int = 0
     alfresco: int = 0
     kontur: int = 0
+    rest: int = 0
 
     def variables(self) -> dict[str, str]:
         """Return the environment that points the default syncs at the stand-ins."""
@@ -44,6 +47,8 @@ class SandboxPorts:
             "ALFRESCO_PASSWORD": "admin",
             "KONTUR_URL": f"http://127.0.0.1:{self.kontur}",
             "KONTUR_KEY": _KONTUR_KEY,
+            "REST_URL": f"http://127.0.0.1:{self.rest}",
+            "REST_TOKEN": _REST_TOKEN,
         }
 
 
@@ -66,6 +71,7 @@ def sandbox(ports: SandboxPorts, odoo: int, state: Path | None) -> Iterator[dict
     contractors = AlfrescoWorld.demo(contractors=_CONTRACTORS)
     contractors.heal("write_denied", *contractors.planted["write_denied"])  # a missing right stops a whole pass
     register = KonturWorld.demo(contractors=_CONTRACTORS)
+    crm = RestWorld.demo(state_file=file("rest"))
     with ExitStack() as stack:
         urls = [
             stack.enter_context(serve(app, port=port))
@@ -74,6 +80,7 @@ def sandbox(ports: SandboxPorts, odoo: int, state: Path | None) -> Iterator[dict
                 (odoo_app(partners), ports.odoo),
                 (alfresco_app(contractors), ports.alfresco),
                 (kontur_app(register), ports.kontur),
+                (rest_app(crm), ports.rest),
             )
         ]
         yield SandboxPorts(*(int(url.rpartition(":")[2]) for url in urls)).variables()

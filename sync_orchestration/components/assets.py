@@ -13,17 +13,22 @@ from sync_orchestration.components.lookups import OpenLookup
 from sync_orchestration.components.lost_runs import note_process
 from sync_orchestration.components.metadata import counts_metadata, failing_metadata, state_json
 from sync_orchestration.components.running import LogObserver, OpenSource, OpenTarget
-from sync_orchestration.components.settings import KonturLookupSettings, SyncSettings
+from sync_orchestration.components.settings import SyncSettings
+from sync_orchestration.components.source_settings import KonturLookupSettings
 from sync_orchestration.interface.database import DatabaseError
 from sync_orchestration.interface.lookups import answers_summary
 from sync_orchestration.interface.rows import Scope, counts_by_status, pending_windows, waiting_payloads
 from sync_orchestration.interface.state import read_state
 from sync_orchestration.pipeline.errors import SyncError
+from sync_orchestration.pipeline.inventory import take_inventory
 from sync_orchestration.pipeline.land import Reader
 from sync_orchestration.pipeline.passes import running_pass
 from sync_orchestration.pipeline.windows import window_of_key
 
-_KINDS = {"flexi": "abra", "interface": "postgres"}
+_KINDS = {"flexi": "abra", "interface": "postgres", "rest": "api"}
+
+INVENTORY = "sync/inventory"
+"""Run tag: the source is counted through, for what its feed cannot tell."""
 
 CATCH_UP = "sync/catch_up"
 """Run tag: windows behind the cursor are not read again, only their waiting rows are written."""
@@ -53,7 +58,7 @@ def plain_failures() -> Iterator[None]:
 def source_asset(settings: SyncSettings) -> dg.AssetsDefinition:
     """Build the asset that lands a source's windows in the interface table."""
     connection = settings.source.connection
-    upstream = [dg.AssetKey(settings.source.reads.split("/"))] if settings.source.kind == "interface" else []
+    upstream = [dg.AssetKey(settings.source.reads.split("/"))] if settings.source.reads else []
 
     @dg.asset(
         key=settings.source.asset_key,
@@ -71,11 +76,14 @@ def source_asset(settings: SyncSettings) -> dg.AssetsDefinition:
         note_process(context)
         interface: InterfaceDatabase = context.resources.interface
         with plain_failures(), interface.session() as conn:
-            opened = OpenSource.of(settings, getattr(context.resources, connection))
+            opened = OpenSource.of(settings, getattr(context.resources, connection), context.log.warning)
             reader = opened.reader(conn, context.run.run_id, _observer(context))
             policy, config = settings.retry_policy, settings.config_hash
             with running_pass(conn, settings.name, policy, config, to_its_end=False):
-                _read_windows(context, reader, conn, settings)
+                if context.run.tags.get(INVENTORY) is None:
+                    _read_windows(context, reader, conn, settings)
+                else:
+                    _count_through(context, reader)
             add_windows(context.instance, settings, pending_windows(conn, settings.name))
             state = read_state(conn, settings.name)
         counts = {
@@ -107,6 +115,11 @@ def _read_windows(
             reader.sweep(until=windows[-1].end)
     elif cursor is None or windows[-1].end > cursor:
         reader.bring_up_to_date(until=windows[-1].end)
+
+
+def _count_through(context: dg.AssetExecutionContext, reader: Reader) -> None:
+    found = take_inventory(reader)
+    context.log.info(f"counted {found.counted} records: {found.differing} differ from the rows, {found.gone} are gone")
 
 
 def lookup_asset(settings: SyncSettings, lookup: KonturLookupSettings) -> dg.AssetsDefinition:
@@ -164,7 +177,7 @@ def target_asset(settings: SyncSettings) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
         required_resource_keys={*settings.connections, "interface"},
         group_name=settings.name,
-        kinds={settings.target.kind},
+        kinds={_KINDS.get(settings.target.kind, settings.target.kind)},
         pool=f"{target}_writes",
         description=f"{settings.description} Records of {settings.target.model}, by external id where they are made. A "
         "record that is refused fails alone and is listed here.".strip(),

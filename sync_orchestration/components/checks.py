@@ -6,10 +6,11 @@ import dagster as dg
 
 from sync_orchestration.components.assets import open_target, plain_failures
 from sync_orchestration.components.database import InterfaceDatabase
-from sync_orchestration.components.metadata import failing_metadata
+from sync_orchestration.components.metadata import failing_metadata, moment_of
 from sync_orchestration.components.running import OpenSource
-from sync_orchestration.components.settings import KonturLookupSettings, SyncSettings
-from sync_orchestration.interface.rows import failing_keys, target_ids
+from sync_orchestration.components.settings import SyncSettings
+from sync_orchestration.components.source_settings import KonturLookupSettings
+from sync_orchestration.interface.rows import failing_keys, links
 from sync_orchestration.interface.state import read_state
 from sync_orchestration.pipeline.errors import SyncError
 from sync_orchestration.pipeline.history import head_of, refuse_foreign_history
@@ -62,13 +63,16 @@ def feed_is_fresh(settings: SyncSettings) -> dg.AssetChecksDefinition:
                 head = head_of(opened.source, conn, settings.name)
                 state = read_state(conn, settings.name)
                 if not settings.source.sweeps:
-                    refuse_foreign_history(state, head)
+                    refuse_foreign_history(state, head, by_time=settings.source.feed == "times")
             except SyncError as error:
                 return dg.AssetCheckResult(passed=False, description=str(error), metadata={"problem": str(error)})
         if settings.source.sweeps and state.status == "ERROR":
             return dg.AssetCheckResult(
                 passed=False, description=str(state.error), metadata={"problem": str(state.error)}
             )
+        if settings.source.feed == "times":
+            shown = {"cursor": moment_of(state.last_position), "newest": moment_of(head.position)}
+            return dg.AssetCheckResult(passed=True, metadata=shown, description="changes are readable")
         cursor = state.last_position or 0
         metadata: dict[str, Any] = {
             "cursor": cursor,
@@ -145,7 +149,7 @@ def source_matches_target(settings: SyncSettings) -> dg.AssetChecksDefinition:
                 opened.source,
                 to.target,
                 to.translation_on(conn),
-                target_ids=target_ids(conn, settings.name),
+                links=links(conn, settings.name),
                 sensitive=settings.sensitive_names,
             )
             table = summary(comparison.differences, failing_keys(conn, settings.name))

@@ -60,7 +60,7 @@ def sync_chosen(
         raise ConfigurationError(f"{settings.name} has not read its source whole yet; run it once first.")
     source, target = _opened(settings, connections, observer)
     reader = source.reader(conn, run_id, observer)
-    with running_pass(conn, settings.name, settings.retry_policy, settings.config_hash):
+    with running_pass(conn, settings.name, settings.retry_policy, None):
         reader.fetch_again([Change(key, "update", state.last_position - 1) for key in dict.fromkeys(keys)])
         written = target.writer(conn, run_id, observer).write(Scope(keys=keys))
     return ChosenResult(reader.counts, written)
@@ -81,7 +81,7 @@ def retry_failed(
     wanted = failing if keys is None else [key for key in failing if key in set(keys)]
     source, target = _opened(settings, connections, observer)
     reader = source.reader(conn, run_id, observer)
-    with running_pass(conn, settings.name, settings.retry_policy, settings.config_hash):
+    with running_pass(conn, settings.name, settings.retry_policy, None):
         # Fetch first: when the source cannot be read, the rows stay failed with their reasons.
         reader.refresh(wanted)
         requeue_failed(conn, settings.name, wanted, confirm_deletes=confirm_deletes)

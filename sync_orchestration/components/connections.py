@@ -2,10 +2,10 @@
 
 import os
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 import dagster as dg
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from sync_orchestration.pipeline.errors import ConfigurationError
 from sync_orchestration.systems.alfresco.citeck import CiteckRecords
@@ -28,8 +28,8 @@ class Connection(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @field_validator("password", "secret", "key", "token", mode="after", check_fields=False)
     @classmethod
-    def _no_secret_in_a_file(cls, value: str) -> str:
-        if not value.startswith(_VARIABLE):
+    def _no_secret_in_a_file(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(_VARIABLE):
             raise ValueError("a secret belongs in the environment: write the name of its variable, like $NAME")
         return value
 
@@ -50,8 +50,8 @@ class Connection(dg.ConfigurableResource):  # type: ignore[type-arg]
             raise ConfigurationError(f"The environment variable {variable} is not set.")
         return found
 
-    def http(self, name: str, auth: tuple[str, str] | None, secrets: tuple[str, ...]) -> HttpClient:
-        """Return a client of this system; `name` is how messages call it."""
+    def http(self, name: str, auth: tuple[str, str] | None, secrets: tuple[str, ...], **more: Any) -> HttpClient:
+        """Return a client of this system; `name` is how messages call it, `more` are further HttpSettings."""
         if missing := self.missing_variables():
             raise ConfigurationError(f"{name} is switched off: set {', '.join(missing)}.")
         url = self.value("url")
@@ -65,6 +65,7 @@ class Connection(dg.ConfigurableResource):  # type: ignore[type-arg]
                 timeout=self.timeout,
                 verify_tls=self.verify_tls,
                 secrets=secrets,
+                **more,
             )
         )
 
@@ -144,8 +145,51 @@ class KonturConnection(Connection):
         return KonturClient(self.http("Kontur", None, (key,)), key)
 
 
+class RestConnection(Connection):
+    """Any REST API that speaks JSON."""
+
+    kind: Literal["rest"] = Field("rest", description="Any REST API that speaks JSON.")
+    auth: Literal["none", "basic", "bearer", "key"] = Field(
+        "none", description="How to log in: none; basic: user and password; bearer: token; key: a key in a header."
+    )
+    user: str | None = Field(None, description="User of basic auth, e.g. $REST_USER.")
+    password: str | None = Field(None, description="Its password; always a variable, e.g. $REST_PASSWORD.")
+    token: str | None = Field(None, description="Token of bearer auth; always a variable, e.g. $REST_TOKEN.")
+    key: str | None = Field(None, description="Key of key auth; always a variable, e.g. $REST_KEY.")
+    key_header: str = Field("X-Api-Key", description="Header that carries the key.")
+    headers: dict[str, str] = Field({}, description="More headers of every request, e.g. a version; no secrets.")
+    check_path: str = Field("/", description="Path that `check` reads when no sync names one; it must be harmless.")
+    tries: int = Field(3, ge=1, le=10, description="How often a request is sent that meets a passing fault.")
+    retry_seconds: float = Field(2.0, ge=0, description="Wait before the second try; it doubles, with jitter.")
+
+    @model_validator(mode="after")
+    def _has_what_its_auth_needs(self) -> Self:
+        needed = {"none": (), "basic": ("user", "password"), "bearer": ("token",), "key": ("key",)}[self.auth]
+        if lacking := [name for name in needed if getattr(self, name) is None]:
+            raise ValueError(f"auth {self.auth} needs {' and '.join(lacking)}")
+        return self
+
+    def client(self) -> HttpClient:
+        """Return a client of the API. Raises ConfigurationError when a variable is unset."""
+        secrets = {name: self.value(name) for name in ("password", "token", "key") if getattr(self, name) is not None}
+        headers = {"Accept": "application/json", **self.headers}
+        if self.auth == "bearer":
+            headers["Authorization"] = f"Bearer {secrets['token']}"
+        elif self.auth == "key":
+            headers[self.key_header] = secrets["key"]
+        return self.http(
+            "The REST API",
+            (self.value("user"), secrets["password"]) if self.auth == "basic" else None,
+            tuple(secrets.values()),
+            headers=headers,
+            tries=self.tries,
+            first_delay=self.retry_seconds,
+        )
+
+
 AnyConnection = Annotated[
-    FlexiConnection | OdooConnection | AlfrescoConnection | KonturConnection, Field(discriminator="kind")
+    FlexiConnection | OdooConnection | AlfrescoConnection | KonturConnection | RestConnection,
+    Field(discriminator="kind"),
 ]
 
 

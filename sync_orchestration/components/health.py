@@ -1,7 +1,8 @@
 """Tries connections with harmless calls and says, for each, what is wrong with it."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sync_orchestration.components.connections import (
@@ -10,9 +11,16 @@ from sync_orchestration.components.connections import (
     FlexiConnection,
     KonturConnection,
     OdooConnection,
+    RestConnection,
 )
+from sync_orchestration.components.notifications import NotificationSettings
+from sync_orchestration.components.rest_parts import check_rest
+from sync_orchestration.components.running import OpenSource
 from sync_orchestration.components.settings import SyncSettings
-from sync_orchestration.pipeline.errors import SyncError
+from sync_orchestration.pipeline.errors import ConfigurationError, SyncError
+
+_LATE = 4_000_000_000
+"""A time (in the year 2096) after which nothing has changed: so a question about changes has a short answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,31 +34,68 @@ class Health:
     switched_off: bool = False
 
 
-def check_connections(connections: Mapping[str, Connection], syncs: Iterable[SyncSettings]) -> list[Health]:
-    """Try every connection; one whose variables are unset is switched off, which is no failure."""
-    models: dict[str, set[str]] = {}
-    for sync in syncs:
-        models.setdefault(sync.target.connection, set()).add(sync.target.model)
-    return [_check(name, connection, sorted(models.get(name, ()))) for name, connection in connections.items()]
+def check_connections(
+    connections: Mapping[str, Connection],
+    syncs: Iterable[SyncSettings],
+    notifications: NotificationSettings | None = None,
+) -> list[Health]:
+    """Try every connection; one whose variables are unset is switched off, which is no failure.
+
+    Of notifications only the addresses are read: nobody is told that they were checked.
+    """
+    every = list(syncs)
+    found = [
+        _check(name, connection, [s for s in every if name in s.connections])
+        for name, connection in connections.items()
+    ]
+    return [*found, _addresses(notifications)] if notifications else found
 
 
-def _check(name: str, connection: Connection, models: list[str]) -> Health:
+def _addresses(notifications: NotificationSettings) -> Health:
+    people = notifications.messengers()
+    if not people:
+        return Health("notifications", ok=True, detail=notifications.switched_off, milliseconds=0, switched_off=True)
+    wrong = [f"{one}: {one.misunderstood}" for one in people if one.misunderstood]
+    noun = "1 target" if len(people) == 1 else f"{len(people)} targets"
+    detail = "; ".join(wrong) or f"{noun}: {', '.join(one.kind for one in people)} (nothing was sent)"
+    return Health("notifications", ok=not wrong, detail=detail, milliseconds=0)
+
+
+def _check(name: str, connection: Connection, syncs: Sequence[SyncSettings]) -> Health:
     if missing := connection.missing_variables():
         return Health(
             name, ok=True, detail=f"switched off: set {', '.join(missing)}", milliseconds=0, switched_off=True
         )
     started = time.monotonic()
     try:
-        if isinstance(connection, FlexiConnection):
-            ok, detail = True, connection.client().check()
-        elif isinstance(connection, OdooConnection):
-            ok, detail = True, connection.client().check(models)
-        elif isinstance(connection, AlfrescoConnection):
-            ok, detail = True, "; ".join(connection.nodes(model, []).check() for model in models)
-        elif isinstance(connection, KonturConnection):
-            ok, detail = True, connection.client().check()
-        else:
-            raise TypeError(f"no check for {type(connection).__name__}")
+        ok, detail = True, _tried(name, connection, syncs)
     except SyncError as error:
         ok, detail = False, str(error)
     return Health(name, ok, detail, round((time.monotonic() - started) * 1_000))
+
+
+def _tried(name: str, connection: Connection, syncs: Sequence[SyncSettings]) -> str:
+    """Try one connection with what its syncs need of it; returns a sentence. Raises SyncError."""
+    models = sorted({sync.target.model for sync in syncs if sync.target.connection == name})
+    if isinstance(connection, OdooConnection):
+        detail = connection.client().check(models)
+        for sync in (s for s in syncs if s.source.connection == name):
+            with naming(sync.name):
+                OpenSource.of(sync, connection).source.peek(_LATE)
+        return detail
+    if isinstance(connection, RestConnection):
+        return check_rest(connection.client(), connection.check_path, name, syncs)
+    if isinstance(connection, AlfrescoConnection):
+        return "; ".join(connection.nodes(model, []).check() for model in models)
+    if isinstance(connection, FlexiConnection | KonturConnection):
+        return connection.client().check()
+    raise TypeError(f"no check for {type(connection).__name__}")
+
+
+@contextmanager
+def naming(sync: str) -> Iterator[None]:
+    """Say which sync a mistake in the settings belongs to."""
+    try:
+        yield
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{sync}: {error}") from None

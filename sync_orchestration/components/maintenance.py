@@ -12,6 +12,7 @@ from sync_orchestration.components.connections import Connection, FlexiConnectio
 from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.health import check_connections
 from sync_orchestration.components.metadata import counts_metadata
+from sync_orchestration.components.notifications import NotificationSettings
 from sync_orchestration.components.running import LogObserver
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.interface.attempts import purge
@@ -20,7 +21,11 @@ from sync_orchestration.pipeline.errors import ConfigurationError
 from sync_orchestration.pipeline.sweep import reset
 
 
-def maintenance_definitions(syncs: Sequence[SyncSettings], connections: Mapping[str, Connection]) -> dg.Definitions:
+def maintenance_definitions(
+    syncs: Sequence[SyncSettings],
+    connections: Mapping[str, Connection],
+    notifications: NotificationSettings | None = None,
+) -> dg.Definitions:
     """Build the maintenance jobs over all syncs and connections, and the schedule of the retention."""
     by_name = {sync.name: sync for sync in syncs}
     shared = [*_shared_targets(syncs)]
@@ -32,7 +37,7 @@ def maintenance_definitions(syncs: Sequence[SyncSettings], connections: Mapping[
             _retry_job(by_name, connections),
             _full_reconciliation_job(by_name, connections),
             _reset_job(by_name),
-            _check_connections_job(by_name, connections),
+            _check_connections_job(by_name, connections, notifications),
             _flexi_changes_job(connections),
             purge_history,
         ],
@@ -163,11 +168,13 @@ def _reset_job(syncs: Mapping[str, SyncSettings]) -> dg.JobDefinition:
 
 
 def _check_connections_job(
-    syncs: Mapping[str, SyncSettings], connections: Mapping[str, Connection]
+    syncs: Mapping[str, SyncSettings],
+    connections: Mapping[str, Connection],
+    notifications: NotificationSettings | None,
 ) -> dg.JobDefinition:
     @dg.op(description="Tries every connection with harmless calls.")
     def connections_one_by_one(context: dg.OpExecutionContext) -> None:
-        health = check_connections(connections, list(syncs.values()))
+        health = check_connections(connections, list(syncs.values()), notifications)
         rows = [
             dg.TableRecord(
                 {"connection": h.name, "ok": "yes" if h.ok else "no", "detail": h.detail, "ms": h.milliseconds}

@@ -122,6 +122,11 @@ def short_time(moment: datetime | None) -> str:
     return "" if moment is None else moment.astimezone(UTC).strftime("%d %b %H:%M")
 
 
+def moment_of(position: int | None) -> str:
+    """Return a position that is a time, in seconds since the epoch, as people read it."""
+    return "" if position is None else datetime.fromtimestamp(position, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
 def state_json(state: SyncState, settings: SyncSettings) -> dict[str, Any]:
     """Return the sync state as people and programs are shown it; that of a sweep with Citeck's original keys."""
     if settings.source.sweeps:

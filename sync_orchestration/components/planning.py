@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 
 import psycopg
@@ -12,14 +13,18 @@ from sync_orchestration.interface.state import SyncState, database_time, read_st
 from sync_orchestration.pipeline.errors import UnavailableError
 from sync_orchestration.pipeline.history import (
     TRACKING_WAS_OFF,
+    has_news,
     head_of,
     refuse_foreign_history,
     refuse_rewound,
     unseen,
 )
+from sync_orchestration.pipeline.land import order_full_read
 from sync_orchestration.pipeline.passes import end_pass, remember_patience, waits_until
 from sync_orchestration.pipeline.protocols import Source
 from sync_orchestration.pipeline.windows import Window, neighbours, window_at, window_of_key, windows_between
+
+_PAGES_OF_A_LOOK = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +72,25 @@ def plan_next_run(
         return Plan([], [], "nothing new", state)
     reason = f"{len(fresh)} windows to read, {len(waiting)} with rows to write"
     # Partitions are ordered by when they were made, so none between the first window and the last may be missing.
-    first = min(int(state.first_window or groups[0][0].key), groups[0][0].start)
-    known = list(windows_between(first, groups[-1][-1].start, size))
+    first = min(_first_window(state, size) or groups[0][0], groups[0][0])
+    known = list(windows_between(first.start, groups[-1][-1].start, size))
     return Plan(groups[0], known, reason, state)
+
+
+def plan_inventory(conn: psycopg.Connection[Any], settings: SyncSettings, source: Source) -> Plan:
+    """Choose the run that counts the source through: in the newest window, for news are as new as can be.
+
+    Raises SyncError when the source cannot be asked.
+    """
+    state = read_state(conn, settings.name)
+    if state.baseline_is_due:
+        return Plan([], [], "the first full read comes before an inventory", state)
+    if until := waits_until(state, database_time(conn)):
+        return Plan([], [], f"waits until {until:%H:%M:%S} to try again after: {state.error}", state, asked=False)
+    size = settings.source.window
+    newest = window_at(max(source.head().position, state.last_position or 0), size)
+    first = min(_first_window(state, size) or newest, newest)
+    return Plan([newest], list(windows_between(first.start, newest.start, size)), "an inventory is due", state)
 
 
 def rest(conn: psycopg.Connection[Any], settings: SyncSettings) -> Plan | None:
@@ -88,6 +109,10 @@ def rest(conn: psycopg.Connection[Any], settings: SyncSettings) -> Plan | None:
     return Plan([], [], f"tried again at {until:%H:%M:%S}, or by hand, after: {state.error}", state, asked=False)
 
 
+def _first_window(state: SyncState, size: int) -> Window | None:
+    return window_of_key(state.first_window, size) if state.first_window else None
+
+
 def _unswept(settings: SyncSettings, state: SyncState) -> list[Window]:
     """Return the windows that a sweep under way has not read yet; none when it waits for its trigger."""
     if not state.has_more_to_sweep:
@@ -99,11 +124,17 @@ def _fresh_windows(
     conn: psycopg.Connection[Any], settings: SyncSettings, source: Source, state: SyncState
 ) -> list[Window]:
     size = settings.source.window
+    if settings.source.feed == "times" and state.config_hash not in (None, settings.config_hash):
+        # What is read or how it is mapped has changed, and so has every record that was read before.
+        order_full_read(conn, settings.name)
+        state = read_state(conn, settings.name)
     if state.baseline_is_due:
         position = state.baseline_from
         if position is None:
             position = head_of(source, conn, settings.name).position
         return [window_at(position, size)]
+    if settings.source.feed == "times":
+        return _fresh_days(conn, settings, source, state)
     if state.status == "ERROR" or state.fingerprint == TRACKING_WAS_OFF:
         refuse_foreign_history(state, head_of(source, conn, settings.name))
     cursor = state.last_position or 0
@@ -118,3 +149,26 @@ def _fresh_windows(
         return []
     first = window_at(cursor, size)
     return list(windows_between(first.start, max(page.newest, cursor), size))
+
+
+def _fresh_days(
+    conn: psycopg.Connection[Any], settings: SyncSettings, source: Source, state: SyncState
+) -> list[Window]:
+    """Return the days with changes that have not been landed; usually one page tells, for it is the last.
+
+    After many changes at once the overlap is full of what was landed; then a few pages are looked at, and a run that
+    finds nothing is the lesser evil.
+    """
+    size = settings.source.window
+    cursor = state.last_position or 0
+    if state.status == "ERROR":
+        refuse_foreign_history(state, head_of(source, conn, settings.name), by_time=True)
+    page = None
+    for page in islice(source.changes(max(cursor - settings.source.overlap, 0)), _PAGES_OF_A_LOOK):
+        if has_news(conn, settings.name, page.changes, settings.sensitive_names):
+            break
+    else:
+        if page is None or not page.more:
+            return []
+    newest = source.head().position if page.more else page.newest
+    return list(windows_between(window_at(cursor, size).start, max(newest, cursor), size))

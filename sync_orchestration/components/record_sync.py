@@ -9,6 +9,7 @@ from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.components.triggers import (
     comparison_job,
     comparison_schedule,
+    inventory_schedule,
     poll_sensor,
     sweep_schedule,
     sync_job,
@@ -37,7 +38,7 @@ class RecordSync(dg.Component):
         asked = settings.lookup if settings.source.sweeps else None
         checks = [feed_is_fresh(settings), no_failed_records(settings)]
         checks += [quota_is_left(asked)] if asked else [source_matches_target(settings)]
-        schedules = (comparison_schedule(settings), sweep_schedule(settings))
+        schedules = (comparison_schedule(settings), sweep_schedule(settings), inventory_schedule(settings))
         return dg.Definitions(
             assets=[
                 source_asset(settings),

@@ -12,19 +12,23 @@ from sync_orchestration.components.connections import (
     Connection,
     FlexiConnection,
     OdooConnection,
+    RestConnection,
 )
 from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.lookups import OpenLookup
-from sync_orchestration.components.settings import (
+from sync_orchestration.components.rest_parts import rest_source, rest_target
+from sync_orchestration.components.settings import SyncSettings
+from sync_orchestration.components.source_settings import (
     AlfrescoSourceSettings,
-    AlfrescoTargetSettings,
     FlexiSourceSettings,
     InterfaceSourceSettings,
-    OdooTargetSettings,
-    SyncSettings,
+    OdooSourceSettings,
+    RestSourceSettings,
 )
+from sync_orchestration.components.target_settings import AlfrescoTargetSettings, OdooTargetSettings, RestTargetSettings
+from sync_orchestration.interface.pauses import SharedPause
 from sync_orchestration.interface.rows import hire_worker, known_targets
-from sync_orchestration.mapping.conditions import compile_condition
+from sync_orchestration.mapping.paths import top_of
 from sync_orchestration.pipeline.errors import ConfigurationError
 from sync_orchestration.pipeline.land import Landing, Reader
 from sync_orchestration.pipeline.lookup import ANSWER
@@ -36,10 +40,14 @@ from sync_orchestration.systems.alfresco.source import AlfrescoSource
 from sync_orchestration.systems.alfresco.target import AlfrescoTarget
 from sync_orchestration.systems.flexi import FlexiSource
 from sync_orchestration.systems.http import HttpClient
+from sync_orchestration.systems.odoo.reading import RecordReading
+from sync_orchestration.systems.odoo.source import OdooSource
 from sync_orchestration.systems.odoo.target import OdooTarget
 
 _SECONDS_BETWEEN_REPORTS = 5.0
 _CLAIM_BATCH = 1_000
+_NOTICES_AT_ONCE = 100_000
+_PAYLOADS_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +82,15 @@ class OpenSource:
     settings: SyncSettings
 
     @classmethod
-    def of(cls, settings: SyncSettings, connection: Connection | InterfaceDatabase) -> "OpenSource":
+    def of(
+        cls,
+        settings: SyncSettings,
+        connection: Connection | InterfaceDatabase,
+        warn: Callable[[str], None] = lambda _: None,
+    ) -> "OpenSource":
         """Open the source of a sync. Raises ConfigurationError when its connection is of another kind or unset."""
-        source, http = _source(settings, connection)
+        source, http = _source(settings, connection, warn)
+        _share_pause(http)
         return cls(source, http, settings)
 
     @property
@@ -94,12 +108,22 @@ class OpenSource:
             overlap=source.overlap,
             fetch_batch=source.page,
             sensitive=self.settings.sensitive_names,
-            has_history=not source.sweeps,
+            chunk=_PAYLOADS_AT_ONCE if source.feed == "times" else _NOTICES_AT_ONCE,
+            feed=source.feed,
+            rewinds=isinstance(source, OdooSourceSettings),
         )
         return Reader(conn, self.source, landing, run_id, observer)
 
 
-def _source(settings: SyncSettings, connection: Connection | InterfaceDatabase) -> tuple[Source, HttpClient | None]:
+def _share_pause(http: HttpClient | None) -> None:
+    """Let a server's wish for patience hold for the workers of all syncs and machines."""
+    if http is not None:
+        http.pause = SharedPause(InterfaceDatabase().session, http.settings.server)
+
+
+def _source(
+    settings: SyncSettings, connection: Connection | InterfaceDatabase, warn: Callable[[str], None]
+) -> tuple[Source, HttpClient | None]:
     source = settings.source
     if isinstance(source, FlexiSourceSettings) and isinstance(connection, FlexiConnection):
         client = connection.client()
@@ -107,6 +131,13 @@ def _source(settings: SyncSettings, connection: Connection | InterfaceDatabase) 
     if isinstance(source, AlfrescoSourceSettings) and isinstance(connection, AlfrescoConnection):
         nodes = connection.nodes(source.type, _attributes(settings))
         return AlfrescoSource(nodes, source.batch), nodes.http
+    if isinstance(source, OdooSourceSettings) and isinstance(connection, OdooConnection):
+        odoo = connection.client()
+        reading = RecordReading(odoo, source.model, _paths(settings))
+        return OdooSource(odoo, source.model, reading, source.domain, source.page, source.archived), odoo.http
+    if isinstance(source, RestSourceSettings) and isinstance(connection, RestConnection):
+        http = connection.client()
+        return rest_source(source, http, warn), http
     if isinstance(source, InterfaceSourceSettings) and isinstance(connection, InterfaceDatabase):
         return RelaySource(connection.session, source.sync, source.page), None
     raise ConfigurationError(
@@ -116,10 +147,14 @@ def _source(settings: SyncSettings, connection: Connection | InterfaceDatabase) 
 
 def _fields(settings: SyncSettings) -> tuple[str, ...]:
     """Return the source's fields that are read; none means all of them."""
-    mapping = settings.compiled()
-    condition = compile_condition(settings.when) if settings.when else None
-    wanted = mapping.source_paths | (condition.source_paths if condition else frozenset())
-    return () if mapping.reads_whole_record else tuple(sorted(wanted))
+    return () if settings.compiled().reads_whole_record else tuple(sorted({top_of(path) for path in _paths(settings)}))
+
+
+def _paths(settings: SyncSettings) -> list[str]:
+    """Return every path into the source's record that mapping and condition read."""
+    condition = settings.condition()
+    more = settings.source.fields if isinstance(settings.source, OdooSourceSettings) else []
+    return sorted({*settings.compiled().paths, *(condition.paths if condition else ()), *more})
 
 
 def _attributes(settings: SyncSettings) -> list[str]:
@@ -150,10 +185,11 @@ class OpenTarget:
     ) -> "OpenTarget":
         """Open the target of a sync. Raises ConfigurationError when its connection is of another kind or unset."""
         opened, http = _target(settings, source, target, warn)
+        _share_pause(http)
         translation = Translation(
             mapping=settings.compiled(),
             external_id=_external_ids(settings, source),
-            when=compile_condition(settings.when) if settings.when else None,
+            when=settings.condition(),
             archive_field="active" if isinstance(settings.target, OdooTargetSettings) else None,
             keep_when_empty=settings.keep_when_empty,
             only_when_empty=frozenset(settings.only_when_empty),
@@ -206,6 +242,9 @@ def _target(
     if isinstance(target, AlfrescoTargetSettings) and isinstance(connection, AlfrescoConnection):
         nodes = connection.nodes(target.type, _attributes(settings))
         return AlfrescoTarget(nodes, target.type, target.parallel), nodes.http
+    if isinstance(target, RestTargetSettings) and isinstance(connection, RestConnection):
+        http = connection.client()
+        return rest_target(settings.name, target, http), http
     raise ConfigurationError(
         f"The connection {target.connection!r} of {settings.name} is not of the kind {target.kind}."
     )

@@ -1,15 +1,18 @@
 """What sets a sync off: its job, the sensor that polls the source, the schedule of the comparison."""
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import psycopg
 
-from sync_orchestration.components.assets import CATCH_UP, add_windows
+from sync_orchestration.components.assets import CATCH_UP, INVENTORY, add_windows
 from sync_orchestration.components.checks import report_feed
 from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.lost_runs import end_lost_runs
-from sync_orchestration.components.planning import Plan, plan_next_run, rest
+from sync_orchestration.components.planning import Plan, plan_inventory, plan_next_run, rest
 from sync_orchestration.components.running import OpenSource
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.interface.database import DatabaseError
@@ -78,9 +81,8 @@ def sweep_schedule(settings: SyncSettings) -> dg.ScheduleDefinition | None:
         description="Begins a pass over the whole source. While one is under way, or waits for its next try, nothing.",
     )
     def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        resources = [getattr(context.resources, name) for name in settings.connections]
-        if missing := [variable for resource in resources for variable in resource.missing_variables()]:
-            return dg.SkipReason(f"switched off: {', '.join(missing)} not set")
+        if waits := _reason_to_wait(context, settings):
+            return dg.SkipReason(waits)
         interface: InterfaceDatabase = context.resources.interface
         try:
             with interface.session() as conn:
@@ -97,6 +99,62 @@ def sweep_schedule(settings: SyncSettings) -> dg.ScheduleDefinition | None:
         return dg.RunRequest(tags=run_tags(settings, plan))
 
     return schedule
+
+
+def inventory_schedule(settings: SyncSettings) -> dg.ScheduleDefinition | None:
+    """Build the schedule that counts a source through, if it is one whose feed does not tell all."""
+    cron = settings.source.inventory_cron
+    if cron is None:
+        return None
+    connection = settings.source.connection
+
+    @dg.schedule(
+        name=f"{settings.name}_inventory_schedule",
+        job_name=settings.name,
+        cron_schedule=cron,
+        execution_timezone=settings.triggers.timezone,
+        required_resource_keys={"interface", *settings.connections},
+        default_status=_enabled(dg.DefaultScheduleStatus, settings),
+        description="Counts the source through: deletes, and changes that its times do not tell, are found here.",
+    )
+    def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        if waits := _reason_to_wait(context, settings):
+            return dg.SkipReason(waits)
+        interface: InterfaceDatabase = context.resources.interface
+        try:
+            with interface.session() as conn:
+                source = OpenSource.of(settings, getattr(context.resources, connection)).source
+                plan = plan_inventory(conn, settings, source)
+        except (SyncError, DatabaseError) as error:
+            return dg.SkipReason(str(error))
+        if not plan.windows:
+            return dg.SkipReason(plan.reason)
+        add_windows(context.instance, settings, [window.key for window in plan.known])
+        return dg.RunRequest(tags={**run_tags(settings, plan), INVENTORY: "true"})
+
+    return schedule
+
+
+def _reason_to_wait(
+    context: dg.SensorEvaluationContext | dg.ScheduleEvaluationContext, settings: SyncSettings
+) -> str | None:
+    """Return why this trigger may begin nothing now, or None. Runs whose process is gone are ended first."""
+    resources = [getattr(context.resources, name) for name in settings.connections]
+    if missing := [variable for resource in resources for variable in resource.missing_variables()]:
+        return f"switched off: {', '.join(missing)} not set"
+    if lost := end_lost_runs(context.instance):
+        context.log.warning(f"ended runs whose process is gone: {', '.join(lost)}")
+    if run_is_unfinished(context.instance, settings.name):
+        return "a run of this sync is under way"
+    return off_peak_wait(settings)
+
+
+def off_peak_wait(settings: SyncSettings, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> str | None:
+    """Return why triggers may begin nothing now, or None; a run by hand is always possible."""
+    hours, zone = settings.triggers.off_peak, settings.triggers.timezone
+    if hours is None or now().astimezone(ZoneInfo(zone)) in hours:
+        return None
+    return f"waits for its off-peak hours, {hours} {zone}"
 
 
 def comparison_schedule(settings: SyncSettings) -> dg.ScheduleDefinition | None:
@@ -126,13 +184,8 @@ def poll_sensor(settings: SyncSettings) -> dg.SensorDefinition:
         description="Asks the source with one request whether anything changed, and runs the windows that have news.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        resources = [getattr(context.resources, name) for name in settings.connections]
-        if missing := [variable for resource in resources for variable in resource.missing_variables()]:
-            return dg.SkipReason(f"switched off: {', '.join(missing)} not set")
-        if lost := end_lost_runs(context.instance):
-            context.log.warning(f"ended runs whose process is gone: {', '.join(lost)}")
-        if run_is_unfinished(context.instance, settings.name):
-            return dg.SkipReason("a run of this sync is under way")
+        if waits := _reason_to_wait(context, settings):
+            return dg.SkipReason(waits)
         interface: InterfaceDatabase = context.resources.interface
         try:
             with interface.session() as conn:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from syrupy.assertion import SnapshotAssertion
 
 from sync_orchestration.components.connections import ConnectionsModel
+from sync_orchestration.components.notifications import NotificationSettings
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.definitions import Project, definitions
 from sync_orchestration.pipeline.errors import ConfigurationError
@@ -98,7 +99,7 @@ def _schedules(project: Project) -> Iterator[str]:
 def _sensors(project: Project) -> Iterator[str]:
     for one in sorted(project.definitions.get_repository_def().sensor_defs, key=lambda one: one.name):
         yield f"sensor {one.name}: every {one.minimum_interval_seconds} s, {one.default_status.value}"
-        yield f"  runs {one.job_name}"
+        yield f"  runs {one.job_name if one.targets else 'nothing'}"
         yield f"  “{one.description}”"
 
 
@@ -151,7 +152,7 @@ def test_the_launchpad_offers_the_names_of_the_syncs_and_connections(own_project
     assert offered["changes_api.connection"] == ["flexi"]
 
 
-@pytest.mark.parametrize("model", [SyncSettings, ConnectionsModel])
+@pytest.mark.parametrize("model", [SyncSettings, ConnectionsModel, NotificationSettings])
 def test_every_attribute_of_the_yaml_is_described_for_the_editor(model: type[BaseModel]) -> None:
     schema = model.model_json_schema()
     parts = {model.__name__: schema, **schema["$defs"]}

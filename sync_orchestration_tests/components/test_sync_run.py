@@ -453,7 +453,11 @@ def test_history_that_is_old_enough_is_purged_and_the_rest_stays(synced: Place) 
     )
     result = synced.run("purge_history")
     assert result.success
-    assert op_numbers(result, "old_history") == {"interface_attempt": PARTNERS - REFUSED + 1, "interface_row": 1}
+    assert op_numbers(result, "old_history") == {
+        "interface_attempt": PARTNERS - REFUSED + 1,
+        "interface_row": 1,
+        "incident": 0,
+    }
     left = synced.conn.execute("SELECT count(*), min(status) FROM sync.interface_attempt").fetchone()
     assert left == (REFUSED, "error")
     assert sum(synced.counts.values()) == PARTNERS - 1
