@@ -68,11 +68,21 @@ def run(
     everything: Annotated[
         bool, typer.Option("--all", help="Read the whole source again, not only what changed.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be created, changed and deleted; send nothing.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Bring syncs up to date, headless, through Dagster. Failed records are counted, not fatal."""
     from sync_orchestration.cli import headless
 
+    if dry_run:
+        from sync_orchestration.cli import looking
+
+        with plain_errors():
+            found = looking.dry_run(syncs or [], everything=everything)
+            looking.print_previews(found, as_json=json)
+        return
     with plain_errors():
         reports = headless.run_syncs(syncs or [], everything=everything, quiet=json)
         if json:
@@ -118,6 +128,20 @@ def status(
             output.print_json({"syncs": {name: inspection.status_json(s, failed=failed) for name, s in found.items()}})
         else:
             inspection.print_status(found, failed=failed)
+
+
+@app.command(epilog="Example: sync-orchestration log odoo_to_rest --key 412")
+def log(
+    sync: Annotated[str, typer.Argument(help="The sync.")],
+    key: Annotated[str | None, typer.Option(help="Only tries at this record.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many of the newest tries.")] = 50,
+    json: Json = False,
+) -> None:
+    """Show the log of attempts: every try at a record, newest first, with its answer and what was wrong."""
+    from sync_orchestration.cli import looking
+
+    with plain_errors():
+        looking.print_attempts(looking.attempts(sync, key, limit), as_json=json)
 
 
 @app.command(epilog="Example: sync-orchestration retry flexi_partners 412 413")

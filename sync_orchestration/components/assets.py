@@ -11,7 +11,7 @@ import psycopg
 from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.lookups import OpenLookup
 from sync_orchestration.components.lost_runs import note_process
-from sync_orchestration.components.metadata import counts_metadata, failing_metadata, state_json
+from sync_orchestration.components.metadata import attempts_metadata, counts_metadata, failing_metadata, state_json
 from sync_orchestration.components.running import LogObserver, OpenSource, OpenTarget
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.components.source_settings import KonturLookupSettings
@@ -239,7 +239,8 @@ def status_metadata(conn: psycopg.Connection[Any], settings: SyncSettings) -> di
     counts = counts_by_status(conn, settings.name).get(settings.name, {})
     by_status = {name: counts.get(name, 0) for name in ("processed", "pending", "processing", "failed", "skipped")}
     state = dg.MetadataValue.json(state_json(read_state(conn, settings.name), settings))
-    return {**failing_metadata(conn, settings.name), **counts_metadata(by_status), "state": state}
+    failing, attempts = failing_metadata(conn, settings.name), attempts_metadata(conn, settings.name)
+    return {**failing, **counts_metadata(by_status), **attempts, "state": state}
 
 
 def _observer(context: dg.AssetExecutionContext) -> LogObserver:

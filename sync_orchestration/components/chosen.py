@@ -1,5 +1,7 @@
 """Runs of a sync that follow no window: chosen records, failed records, everything."""
 
+import ast
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +17,12 @@ from sync_orchestration.interface.state import read_state
 from sync_orchestration.pipeline.errors import ConfigurationError
 from sync_orchestration.pipeline.land import LandCounts, order_full_read
 from sync_orchestration.pipeline.passes import running_pass
-from sync_orchestration.pipeline.protocols import Change, Observer
+from sync_orchestration.pipeline.preview import Preview, Previewer
+from sync_orchestration.pipeline.protocols import Change, Observer, SelectableSource
 from sync_orchestration.pipeline.sweep import FIRST_WINDOW, begin_sweep, reset
 from sync_orchestration.pipeline.write import WriteCounts
+
+_LONGEST_DOMAIN = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +58,16 @@ def sync_chosen(
 ) -> ChosenResult:
     """Fetch these records now and write them, changed or not; those that are gone become deletes.
 
-    Raises ConfigurationError before the first full read, for there is no place in the history for them yet.
+    Raises ConfigurationError before the first full read, for there is no place in the history for them yet, unless
+    the records say it themselves.
     """
     state = read_state(conn, settings.name)
-    if state.last_position is None:
+    if state.last_position is None and settings.source.feed != "times":
         raise ConfigurationError(f"{settings.name} has not read its source whole yet; run it once first.")
     source, target = _opened(settings, connections, observer)
     reader = source.reader(conn, run_id, observer)
     with running_pass(conn, settings.name, settings.retry_policy, None):
-        reader.fetch_again([Change(key, "update", state.last_position - 1) for key in dict.fromkeys(keys)])
+        reader.fetch_again([Change(key, "update", (state.last_position or 1) - 1) for key in dict.fromkeys(keys)])
         written = target.writer(conn, run_id, observer).write(Scope(keys=keys))
     return ChosenResult(reader.counts, written)
 
@@ -111,6 +117,50 @@ def read_everything(
             reader.bring_up_to_date()
         written = target.writer(conn, run_id, observer).write(Scope())
     return ChosenResult(reader.counts, written)
+
+
+def preview(
+    conn: psycopg.Connection[Any],
+    settings: SyncSettings,
+    connections: Mapping[str, Connection],
+    keys: Sequence[str],
+    observer: Observer,
+    *,
+    whole: bool = False,
+    shown: int = 1_000,
+) -> Preview:
+    """Return what a run would do, for these records or (none) for all that is new; sends and stores nothing.
+
+    `whole`: as if the source were read whole. Raises SyncError.
+    """
+    source, target = _opened(settings, connections, observer)
+    translation = target.translation_on(conn, only_kept=True)
+    previewer = Previewer(conn, source.source, source.landing, target.target, translation)
+    return previewer.of(keys, shown=shown) if keys else previewer.everything_new(whole=whole, shown=shown)
+
+
+def select_keys(settings: SyncSettings, connections: Mapping[str, Connection], domain: str) -> list[str]:
+    """Return the keys of the source's records that match a domain, written as in Odoo or as JSON.
+
+    Raises ConfigurationError for a text that is no domain, and for a source that knows no domains.
+    """
+    connection = _named(connections, settings.source.connection)
+    source = OpenSource.of(settings, connection).source
+    if not isinstance(source, SelectableSource):
+        raise ConfigurationError(f"{settings.name} reads {settings.source.kind}, which knows no domains: give keys.")
+    return source.select(_domain(domain))
+
+
+def _domain(text: str) -> list[Any]:
+    """Read a domain as data; nothing in the text is ever run."""
+    for read in (json.loads, ast.literal_eval) if len(text) <= _LONGEST_DOMAIN else ():
+        try:
+            domain = read(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            continue
+        if isinstance(domain, list | tuple):
+            return [list(term) if isinstance(term, tuple) else term for term in domain]
+    raise ConfigurationError(f"{text[:80]!r} is no domain; one is written like [['country_id.code', '=', 'CZ']].")
 
 
 def _opened(

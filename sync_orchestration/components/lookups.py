@@ -32,6 +32,6 @@ class OpenLookup:
         lookup = KonturLookup(client, wanted.attribute, wanted.search, wanted.stored_ogrn, wanted.stored_kpp)
         return cls(lookup, client.http, timedelta(hours=wanted.max_age_hours))
 
-    def enquiry(self, conn: psycopg.Connection[Any]) -> Enquiry:
-        """Return the lookup with its memory in the database of `conn`."""
-        return Enquiry(conn, self.lookup, self.max_age)
+    def enquiry(self, conn: psycopg.Connection[Any], *, only_kept: bool = False) -> Enquiry:
+        """Return the lookup with its memory in the database of `conn`; `only_kept`: nothing new is asked."""
+        return Enquiry(conn, self.lookup, self.max_age, only_kept)

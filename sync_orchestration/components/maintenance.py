@@ -7,11 +7,18 @@ from typing import Any
 import dagster as dg
 
 from sync_orchestration.components.assets import plain_failures, status_metadata
-from sync_orchestration.components.chosen import ChosenResult, read_everything, retry_failed, sync_chosen
+from sync_orchestration.components.chosen import (
+    ChosenResult,
+    preview,
+    read_everything,
+    retry_failed,
+    select_keys,
+    sync_chosen,
+)
 from sync_orchestration.components.connections import Connection, FlexiConnection
 from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.health import check_connections
-from sync_orchestration.components.metadata import counts_metadata
+from sync_orchestration.components.metadata import counts_metadata, preview_metadata, preview_sentence
 from sync_orchestration.components.notifications import NotificationSettings
 from sync_orchestration.components.running import LogObserver
 from sync_orchestration.components.settings import SyncSettings
@@ -78,24 +85,44 @@ def _one_of(kind: str, names: Sequence[str], description: str, default: str | No
 
 
 def _sync_records_job(syncs: Mapping[str, SyncSettings], connections: Mapping[str, Connection]) -> dg.JobDefinition:
-    about_keys = "Keys of the records in the source, e.g. the numeric ids of Flexi."
+    about_keys = "Keys of the records in the source, e.g. the numeric ids of Flexi or Odoo."
+    about_domain = "An Odoo domain instead, of a sync that reads Odoo, e.g. [['country_id.code', '=', 'CZ']]."
+    about_dry_run = (
+        "Show what would be created, changed and deleted, and send nothing; without keys: of all that is new."
+    )
 
     @dg.op(
         required_resource_keys={"interface"},
-        description="Fetches the chosen records now and writes them.",
+        description="Fetches the chosen records now and writes them, or shows what that would be.",
         config_schema={
             "sync": _one_of("Sync", list(syncs), "The sync to run."),
-            "keys": dg.Field([str], description=about_keys),
+            "keys": dg.Field([str], default_value=[], description=about_keys),
+            "domain": dg.Field(str, default_value="", description=about_domain),
+            "dry_run": dg.Field(bool, default_value=False, description=about_dry_run),
         },
     )
     def chosen_records(context: dg.OpExecutionContext) -> None:
-        settings, keys = syncs[context.op_config["sync"]], context.op_config["keys"]
+        config = context.op_config
+        settings = syncs[config["sync"]]
         with plain_failures(), _interface(context).session() as conn:
+            chosen = select_keys(settings, connections, config["domain"]) if config["domain"] else []
+            keys = [*config["keys"], *chosen]
+            if config["domain"]:
+                context.log.info(f"{len(chosen)} records match the domain")
+            if not keys and (config["domain"] or not config["dry_run"]):
+                raise ConfigurationError("No record is chosen: give keys, or a domain that some records match.")
+            if config["dry_run"]:
+                found = preview(conn, settings, connections, keys, _observer(context))
+                context.log.info(preview_sentence(found))
+                context.add_output_metadata(preview_metadata(found))
+                return
             result = sync_chosen(conn, settings, connections, keys, context.run_id, _observer(context))
             _show(context, conn, settings, result)
 
     return _one_op_job(
-        "sync_records", chosen_records, "Syncs chosen records: give the sync and the keys of its source."
+        "sync_records",
+        chosen_records,
+        "Syncs chosen records: give the sync and keys of its source, or an Odoo domain. dry_run only shows it.",
     )
 
 

@@ -14,12 +14,15 @@ import psycopg
 
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.interface import rows
+from sync_orchestration.interface.attempts import read_attempts
 from sync_orchestration.interface.rows import FailingRow
 from sync_orchestration.interface.state import SyncState
+from sync_orchestration.pipeline.preview import Preview
 from sync_orchestration.pipeline.sweep import state_of_sweep
 
 SHOWN = 50
 _NARROW = 26
+_FIELD = 60
 
 
 def counts_metadata(counts: Mapping[str, float | int]) -> dict[str, dg.MetadataValue[Any]]:
@@ -120,6 +123,48 @@ def _since(row: FailingRow) -> str:
 def short_time(moment: datetime | None) -> str:
     """Return a time in UTC without seconds, short enough for a table."""
     return "" if moment is None else moment.astimezone(UTC).strftime("%d %b %H:%M")
+
+
+def attempts_metadata(conn: psycopg.Connection[Any], sync: str) -> dict[str, dg.MetadataValue[Any]]:
+    """Return the newest tries at records, with what was answered; nothing where none was made yet."""
+    found = read_attempts(conn, sync, limit=SHOWN)
+    if not found:
+        return {}
+    lines = [
+        "| time (UTC) | record | operation | status | answer | ms | error |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    lines += [
+        f"| {short_time(one['started_at'])} | {_cell(one['record_key'])} | {one['operation']} {_cell(one['model'])} "
+        f"| {one['status']} | {one['response_code'] or ''} | {one['duration_ms']} | {_cell(one['error'])} |"
+        for one in found
+    ]
+    more = f"The newest {len(found)}. All of them: `sync-orchestration log {sync}`, of one record: `--key`."
+    return {"latest_attempts": dg.MetadataValue.md("\n".join([*lines, "", more]))}
+
+
+def preview_sentence(preview: Preview) -> str:
+    """Say what a dry run has found."""
+    told = {"create": "created", "update": "changed", "delete": "deleted", "skip": "skipped", "fail": "failed"}
+    would = ", ".join(f"{preview.counts[action]} {word}" for action, word in told.items())
+    return f"would be {would}; {preview.counts['unchanged']} unchanged. Nothing was sent."
+
+
+def preview_metadata(preview: Preview) -> dict[str, dg.MetadataValue[Any]]:
+    """Return what a dry run has found: counts, and the first fields that would change."""
+    records = [
+        dg.TableRecord(
+            {
+                "record": f"{row.action} {row.record_key}",
+                "field": str(row.field),
+                "before": shorten(str(row.before), _FIELD),
+                "after": shorten(str(row.after), _FIELD),
+            }
+        )
+        for row in preview.table.head(SHOWN).itertuples()
+    ]
+    counts = counts_metadata({f"would_{action}": number for action, number in sorted(preview.counts.items())})
+    return counts | ({"changes": dg.MetadataValue.table(records)} if records else {})
 
 
 def moment_of(position: int | None) -> str:

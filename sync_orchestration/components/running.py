@@ -99,8 +99,13 @@ class OpenSource:
 
     def reader(self, conn: psycopg.Connection[Any], run_id: str, observer: Observer) -> Reader:
         """Return a reader that lands this source's records."""
+        return Reader(conn, self.source, self.landing, run_id, observer)
+
+    @property
+    def landing(self) -> Landing:
+        """How the source is read."""
         source = self.settings.source
-        landing = Landing(
+        return Landing(
             sync=self.settings.name,
             source_system=source.connection,
             entity=source.entity,
@@ -112,7 +117,6 @@ class OpenSource:
             feed=source.feed,
             rewinds=isinstance(source, OdooSourceSettings),
         )
-        return Reader(conn, self.source, landing, run_id, observer)
 
 
 def _share_pause(http: HttpClient | None) -> None:
@@ -196,11 +200,14 @@ class OpenTarget:
         )
         return cls(opened, http, translation, settings, OpenLookup.of(settings, lookup) if lookup else None)
 
-    def translation_on(self, conn: psycopg.Connection[Any]) -> Translation:
-        """Return the translation with what it needs of the database: kept answers, links of other syncs."""
+    def translation_on(self, conn: psycopg.Connection[Any], *, only_kept: bool = False) -> Translation:
+        """Return the translation with what it needs of the database: kept answers, links of other syncs.
+
+        With `only_kept` a lookup asks nothing.
+        """
         translation = self.translation
         if self.lookup is not None:
-            translation = replace(translation, enrich=self.lookup.enquiry(conn).enrich)
+            translation = replace(translation, enrich=self.lookup.enquiry(conn, only_kept=only_kept).enrich)
         if self.settings.precedence is not None:
             other = self.settings.precedence.sync
             decided = frozenset(self.settings.precedence.fields or translation.mapping.targets)

@@ -57,11 +57,15 @@ class LookupCounts:
 
 @dataclass(slots=True)
 class Enquiry:
-    """A lookup with its memory: an answer younger than `max_age` is not asked for again."""
+    """A lookup with its memory: an answer younger than `max_age` is not asked for again.
+
+    With `only_kept`, for a dry run, nothing is asked at all, since a question may have to be paid for.
+    """
 
     conn: Connection[Any]
     lookup: Lookup
     max_age: timedelta = timedelta(hours=24)
+    only_kept: bool = False
     counts: LookupCounts = field(default_factory=LookupCounts)
 
     def ask_about(self, payloads: Sequence[Payload]) -> dict[str, list[Payload]]:
@@ -72,7 +76,7 @@ class Enquiry:
         questions = (self.lookup.question(payload).number for payload in payloads)
         numbers = list(dict.fromkeys(number for number in questions if number is not None))
         answers = fresh_answers(self.conn, self.lookup.name, numbers, self.max_age)
-        missing = [number for number in numbers if number not in answers]
+        missing = [] if self.only_kept else [number for number in numbers if number not in answers]
         self.counts.numbers += len(numbers)
         iterator = iter(missing)
         while batch := list(islice(iterator, self.lookup.batch)):
@@ -94,7 +98,10 @@ class Enquiry:
         question = self.lookup.question(payload)
         if question.number is None:
             return question
-        answer = self.lookup.answer(payload, answers.get(question.number, []))
+        if question.number not in answers:
+            reason = RecordError("not_asked", None, f"{self.lookup.name} is only asked about it by a run")
+            return Question(None, reason, skip=True)
+        answer = self.lookup.answer(payload, answers[question.number])
         if answer is None:
             reason = RecordError("not_found", None, f"{self.lookup.name} knows no {question.number}")
             return Question(None, reason, skip=True)

@@ -96,6 +96,14 @@ class InventorySource(Source, Protocol):
         """Yield every record that is there, in pages; raises SyncError rather than leave some out."""
 
 
+@runtime_checkable
+class SelectableSource(Source, Protocol):
+    """A source whose records can be chosen by a condition of its own."""
+
+    def select(self, domain: list[Any]) -> list[str]:
+        """Return the keys of the records that match `domain`."""
+
+
 @dataclass(frozen=True, slots=True)
 class TargetRecord:
     """What the target shall hold for one source record. References are resolved by then.

@@ -297,6 +297,21 @@ WHERE r.sync = %(sync)s AND r.operation <> 'delete' AND r.received_at < %(before
   AND NOT EXISTS (SELECT 1 FROM inventory i WHERE i.record_key = r.record_key)
 ORDER BY r.record_key
 
+-- name: due_rows
+SELECT sync, source_system, record_key, entity, operation, position, payload, external_ids, attempts, target_id,
+       delete_confirmed, written, in_doubt
+FROM sync.interface_row
+WHERE sync = %(sync)s AND (status = 'pending' OR (status = 'failed' AND next_attempt_at <= now()))
+ORDER BY position, record_key
+
+-- Those of some keys, or all that are not deleted but those of some other keys.
+-- name: known_rows
+SELECT record_key, operation, status, payload_hash, target_id, written FROM sync.interface_row
+WHERE sync = %(sync)s
+  AND CASE WHEN %(keys)s::text[] IS NULL THEN operation <> 'delete' AND record_key <> ALL(%(but)s)
+           ELSE record_key = ANY(%(keys)s) END
+ORDER BY record_key
+
 -- name: row_versions
 SELECT record_key, position, payload_hash, operation = 'delete' AS is_delete FROM sync.interface_row
 WHERE sync = %(sync)s AND record_key = ANY(%(keys)s)
