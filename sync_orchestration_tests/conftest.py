@@ -34,13 +34,14 @@ def postgres_server() -> Iterator[str]:
 
 
 @pytest.fixture
-def database_url(postgres_server: str) -> Iterator[str]:
-    """The URL of an empty database of the test's own, with the interface tables."""
+def database_url(postgres_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The URL of an empty database of the test's own, with the interface tables; the settings name it too."""
     name = f"t_{uuid4().hex[:12]}"
     with psycopg.connect(postgres_server, autocommit=True) as conn:
         conn.execute(f"CREATE DATABASE {name}".encode())
     url = postgres_server.replace("/postgres?", f"/{name}?")
     migrate(url)
+    monkeypatch.setenv("SYNC_POSTGRES_URL", url)
     yield url
     with psycopg.connect(postgres_server, autocommit=True) as conn:
         conn.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())

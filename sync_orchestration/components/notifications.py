@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from sync_orchestration.components.connections import Connection
 from sync_orchestration.components.database import InterfaceDatabase
-from sync_orchestration.components.telling import Watch, deliver, look_at_rows, look_at_runs
+from sync_orchestration.components.telling import Watch, deliver, look_at_rows, look_at_runs, look_at_states
 from sync_orchestration.interface.database import DatabaseError
 from sync_orchestration.interface.incidents import Message
 from sync_orchestration.pipeline.errors import ConfigurationError
@@ -154,6 +154,7 @@ def _sensor(
                 since = datetime.fromisoformat(context.cursor) if context.cursor else None
                 look_at_runs(conn, context.instance, watch, since, now)
                 look_at_rows(conn, watch)
+                look_at_states(conn, watch)
                 context.update_cursor(now.isoformat())
                 report = deliver(conn, people)
         except DatabaseError as error:

@@ -13,18 +13,20 @@ from sync_orchestration.interface.state import SyncState, database_time, read_st
 from sync_orchestration.pipeline.errors import UnavailableError
 from sync_orchestration.pipeline.history import (
     TRACKING_WAS_OFF,
-    has_news,
+    first_position,
     head_of,
+    news,
     refuse_foreign_history,
     refuse_rewound,
     unseen,
 )
 from sync_orchestration.pipeline.land import order_full_read
 from sync_orchestration.pipeline.passes import end_pass, remember_patience, waits_until
-from sync_orchestration.pipeline.protocols import Source
+from sync_orchestration.pipeline.protocols import Change, Source
 from sync_orchestration.pipeline.windows import Window, neighbours, window_at, window_of_key, windows_between
 
 _PAGES_OF_A_LOOK = 10
+_BETWEEN_LOOKS = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +62,15 @@ def plan_next_run(
     size = settings.source.window
     waiting = [window_of_key(key, size) for key in pending_windows(conn, settings.name)]
     try:
-        fresh = _unswept(settings, state) if settings.source.sweeps else _fresh_windows(conn, settings, source, state)
+        fresh = _unswept(settings, state) if settings.source.sweeps else _fresh_windows(conn, settings, source)
     except UnavailableError as error:
         remember_patience(conn, settings.name, error)
         raise
     groups = neighbours([*waiting, *fresh], settings.triggers.windows_per_run)
     if not groups:
-        if state.pass_end is not None:
-            # Whoever worked at the sweep ended after its last row and before saying so.
+        if state.pass_end is not None or (state.error is not None and not settings.source.sweeps):
+            # Whoever worked at the sweep ended after its last row and before saying so; or the source could not be
+            # asked, and now it can.
             state = end_pass(conn, settings.name)
         return Plan([], [], "nothing new", state)
     reason = f"{len(fresh)} windows to read, {len(waiting)} with rows to write"
@@ -82,14 +85,15 @@ def plan_inventory(conn: psycopg.Connection[Any], settings: SyncSettings, source
 
     Raises SyncError when the source cannot be asked.
     """
-    state = read_state(conn, settings.name)
+    state = order_what_changed(conn, settings)
     if state.baseline_is_due:
-        return Plan([], [], "the first full read comes before an inventory", state)
+        return Plan([], [], "a full read comes before an inventory", state)
     if until := waits_until(state, database_time(conn)):
         return Plan([], [], f"waits until {until:%H:%M:%S} to try again after: {state.error}", state, asked=False)
     size = settings.source.window
     newest = window_at(max(source.head().position, state.last_position or 0), size)
-    first = min(_first_window(state, size) or newest, newest)
+    first = _first_window(state, size) or newest
+    newest = max(first, newest)  # an empty source stands at 0
     return Plan([newest], list(windows_between(first.start, newest.start, size)), "an inventory is due", state)
 
 
@@ -109,6 +113,18 @@ def rest(conn: psycopg.Connection[Any], settings: SyncSettings) -> Plan | None:
     return Plan([], [], f"tried again at {until:%H:%M:%S}, or by hand, after: {state.error}", state, asked=False)
 
 
+def order_what_changed(conn: psycopg.Connection[Any], settings: SyncSettings) -> SyncState:
+    """Order a full read where what is read, or how it is mapped, has changed since the last run; return the state.
+
+    Every record that was read before has changed with it, but no time tells so.
+    """
+    state = read_state(conn, settings.name)
+    if settings.source.feed == "times" and state.config_hash not in (None, settings.config_hash):
+        order_full_read(conn, settings.name)
+        state = read_state(conn, settings.name)
+    return state
+
+
 def _first_window(state: SyncState, size: int) -> Window | None:
     return window_of_key(state.first_window, size) if state.first_window else None
 
@@ -121,19 +137,17 @@ def _unswept(settings: SyncSettings, state: SyncState) -> list[Window]:
 
 
 def _fresh_windows(
-    conn: psycopg.Connection[Any], settings: SyncSettings, source: Source, state: SyncState
+    conn: psycopg.Connection[Any], settings: SyncSettings, source: Source
 ) -> list[Window]:
     size = settings.source.window
-    if settings.source.feed == "times" and state.config_hash not in (None, settings.config_hash):
-        # What is read or how it is mapped has changed, and so has every record that was read before.
-        order_full_read(conn, settings.name)
-        state = read_state(conn, settings.name)
+    by_time = settings.source.feed == "times"
+    state = order_what_changed(conn, settings)
     if state.baseline_is_due:
         position = state.baseline_from
         if position is None:
             position = head_of(source, conn, settings.name).position
-        return [window_at(position, size)]
-    if settings.source.feed == "times":
+        return [window_at(first_position(conn, position, by_time=by_time), size)]
+    if by_time:
         return _fresh_days(conn, settings, source, state)
     if state.status == "ERROR" or state.fingerprint == TRACKING_WAS_OFF:
         refuse_foreign_history(state, head_of(source, conn, settings.name))
@@ -156,19 +170,29 @@ def _fresh_days(
 ) -> list[Window]:
     """Return the days with changes that have not been landed; usually one page tells, for it is the last.
 
-    After many changes at once the overlap is full of what was landed; then a few pages are looked at, and a run that
-    finds nothing is the lesser evil.
+    After many changes at once the overlap is full of what was landed; then a few pages are looked at, and from time to
+    time a run that may find nothing is the lesser evil.
     """
     size = settings.source.window
     cursor = state.last_position or 0
     if state.status == "ERROR":
         refuse_foreign_history(state, head_of(source, conn, settings.name), by_time=True)
-    page = None
+    page, fresh = None, list[Change]()
     for page in islice(source.changes(max(cursor - settings.source.overlap, 0)), _PAGES_OF_A_LOOK):
-        if has_news(conn, settings.name, page.changes, settings.sensitive_names):
+        if fresh := news(conn, settings.name, page.changes, settings.sensitive_names):
             break
     else:
-        if page is None or not page.more:
+        if page is None or not page.more or _was_in_vain(conn, source, state):
             return []
     newest = source.head().position if page.more else page.newest
-    return list(windows_between(window_at(cursor, size).start, max(newest, cursor), size))
+    # Days on which nothing happened need no run.
+    first = min((change.position for change in fresh if change.position >= cursor), default=cursor)
+    return list(windows_between(window_at(first, size).start, max(newest, first), size))
+
+
+def _was_in_vain(conn: psycopg.Connection[Any], source: Source, state: SyncState) -> bool:
+    """Tell that nothing has happened since the cursor, and that a run has looked through the overlap lately."""
+    if state.updated_at + _BETWEEN_LOOKS <= database_time(conn):
+        return False
+    page = source.peek((state.last_position or 0) + 1)
+    return not page.changes and not page.more

@@ -26,14 +26,16 @@ from sync_orchestration.interface.incidents import (
     standings,
     untold,
 )
-from sync_orchestration.interface.state import database_time
+from sync_orchestration.interface.state import all_states, database_time
 from sync_orchestration.mapping.scrub import mask
 from sync_orchestration.pipeline.incident_texts import (
     FailedRecord,
+    goes_on,
     rows_fail,
     rows_recovered,
     run_failed,
     run_recovered,
+    stands_still,
 )
 from sync_orchestration.pipeline.incidents import (
     RETRY_IS_AWAITED,
@@ -95,6 +97,26 @@ def _turn(conn: psycopg.Connection[Any], instance: dg.DagsterInstance, watch: Wa
     else:
         message = run_recovered(subject, turn.began_at, at, is_sync=is_sync, link=link)
         close_incident(conn, subject, "run_failure", at, message)
+
+
+def look_at_states(conn: psycopg.Connection[Any], watch: Watch) -> None:
+    """Open and close incidents of syncs that cannot begin a run, since their source cannot even be asked.
+
+    One that is still trying is not told of yet, and a run that failed is told of by itself.
+    """
+    kind: Kind = "standstill"
+    with conn.transaction():
+        at, before = database_time(conn), standings(conn, kind)
+        for state in (s for s in all_states(conn) if s.sync in watch.syncs and s.status == "TRIGGER_WAITING"):
+            standing = before.get(state.sync, Standing())
+            step = next_step(is_open=standing.is_open, fault=state.error is not None)
+            link = watch.link_to(f"assets/{state.sync}/interface_status")
+            if step == "open":
+                reason = watch.masked(state.error or "")
+                open_incident(conn, state.sync, kind, at, stands_still(state.sync, at, reason, link=link))
+            elif step == "close":
+                message = goes_on(state.sync, standing.began_at or at, at, link=link)
+                close_incident(conn, state.sync, kind, at, message)
 
 
 def look_at_rows(conn: psycopg.Connection[Any], watch: Watch) -> None:

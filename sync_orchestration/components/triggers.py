@@ -19,6 +19,7 @@ from sync_orchestration.interface.database import DatabaseError
 from sync_orchestration.interface.state import read_state
 from sync_orchestration.mapping.cron import five_fields
 from sync_orchestration.pipeline.errors import ConfigurationError, SyncError
+from sync_orchestration.pipeline.passes import remember_failed_look
 from sync_orchestration.pipeline.protocols import Source
 from sync_orchestration.pipeline.sweep import FIRST_WINDOW, begin_sweep, resume_at_start
 
@@ -135,6 +136,13 @@ def inventory_schedule(settings: SyncSettings) -> dg.ScheduleDefinition | None:
     return schedule
 
 
+def _remember(interface: InterfaceDatabase, settings: SyncSettings, error: SyncError) -> None:
+    """Let the state say why nothing can begin; that of a sweep belongs to its pass."""
+    if not settings.source.sweeps:
+        with interface.session() as conn:
+            remember_failed_look(conn, settings.name, settings.retry_policy, error)
+
+
 def _reason_to_wait(
     context: dg.SensorEvaluationContext | dg.ScheduleEvaluationContext, settings: SyncSettings
 ) -> str | None:
@@ -195,8 +203,12 @@ def poll_sensor(settings: SyncSettings) -> dg.SensorDefinition:
                 plan = rest(conn, settings) or plan_next_run(conn, settings, source)
         except ConfigurationError as error:
             report_feed(context.instance, settings, str(error))
+            _remember(interface, settings, error)
             return dg.SkipReason(str(error))
-        except (SyncError, DatabaseError) as error:
+        except SyncError as error:
+            _remember(interface, settings, error)
+            return dg.SkipReason(str(error))
+        except DatabaseError as error:
             return dg.SkipReason(str(error))
         if plan.asked and plan.state.status != "ERROR":
             report_feed(context.instance, settings, None)

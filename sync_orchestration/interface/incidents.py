@@ -11,7 +11,7 @@ from psycopg.rows import class_row, dict_row
 from sync_orchestration.interface.queries import query
 from sync_orchestration.interface.texts import storable
 
-Kind = Literal["run_failure", "failed_rows"]
+Kind = Literal["run_failure", "failed_rows", "standstill"]
 Which = Literal["opened", "closed"]
 
 

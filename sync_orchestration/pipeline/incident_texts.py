@@ -39,6 +39,22 @@ def run_recovered(subject: str, began_at: datetime, at: datetime, *, is_sync: bo
     return Message(f"{subject}: runs again", _lines(sentence, link))
 
 
+def stands_still(sync: str, at: datetime, reason: str, *, link: str | None) -> Message:
+    """Tell that a sync cannot even begin a run."""
+    sentence = f"The sync {sync} stands still since {moment(at)}: {shortened(reason, _REASON)}"
+    look = f"How it stands: sync-orchestration status {sync}"
+    return Message(f"{sync}: stands still", _lines(sentence, look, link))
+
+
+def goes_on(sync: str, began_at: datetime, at: datetime, *, link: str | None = None) -> Message:
+    """Tell that a sync that stood still goes on."""
+    sentence = (
+        f"The sync {sync} goes on since {moment(at)}. It had stood still since {moment(began_at)}, for "
+        f"{duration(at - began_at)}."
+    )
+    return Message(f"{sync}: goes on", _lines(sentence, link))
+
+
 def rows_fail(
     sync: str, failed: int, since: datetime | None, first: Sequence[FailedRecord], *, link: str | None
 ) -> Message:

@@ -47,7 +47,7 @@ def running_pass(
     try:
         yield
     except SyncError as error:
-        _remember_failure(conn, sync, policy, error)
+        remember_failure(conn, sync, policy, error)
         raise
     except Exception as error:
         _change(conn, sync, status="ERROR", next_try=None, error=f"{type(error).__name__}: {error}"[:2_000])
@@ -81,7 +81,8 @@ def _begin(conn: Connection[Any], sync: str, config_hash: str | None) -> None:
         change_state(conn, state, status="IN_PROGRESS", try_count=tries, next_try=None, config_hash=known)
 
 
-def _remember_failure(conn: Connection[Any], sync: str, policy: RetryPolicy, error: SyncError) -> None:
+def remember_failure(conn: Connection[Any], sync: str, policy: RetryPolicy, error: SyncError) -> None:
+    """Let the sync wait for its next try, or after the last one for a person or its next trigger."""
     with conn.transaction():
         state = lock_state(conn, sync)
         gives_up = policy.gives_up(state.try_count, error)
@@ -93,6 +94,22 @@ def _remember_failure(conn: Connection[Any], sync: str, policy: RetryPolicy, err
             next_try=policy.next_try(state.try_count, error, database_time(conn)),
             error=str(error),
         )
+
+
+def remember_failed_look(conn: Connection[Any], sync: str, policy: RetryPolicy, error: SyncError) -> None:
+    """Remember why no pass can begin: the source could not even be asked whether anything is new.
+
+    After the last try the sync waits for its trigger as ever, but says what is wrong; an unreachable source is then
+    asked again at the longest of the delays.
+    """
+    with conn.transaction():
+        state = lock_state(conn, sync)
+        if not policy.gives_up(state.try_count, error):
+            remember_failure(conn, sync, policy, error)
+            return
+        pause = policy.delays[-1] if policy.delays and isinstance(error, UnavailableError) else None
+        next_try = None if pause is None else database_time(conn) + pause
+        change_state(conn, state, status="TRIGGER_WAITING", error=str(error), next_try=next_try)
 
 
 def _change(conn: Connection[Any], sync: str, **changes: Any) -> SyncState:
@@ -128,6 +145,6 @@ def progress(state: SyncState, positions: Sequence[int]) -> dict[str, Any]:
 
 def waits_until(state: SyncState, now: datetime) -> datetime | None:
     """Return the time that a failed pass still waits for, or None when it may run."""
-    if state.status in ("RETRY_WAITING", "ERROR") and state.next_try is not None and state.next_try > now:
+    if state.next_try is not None and state.next_try > now:
         return state.next_try
     return None

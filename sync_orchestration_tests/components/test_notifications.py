@@ -32,6 +32,7 @@ from sync_orchestration.interface.incidents import standings
 from sync_orchestration.interface.rows import requeue_failed
 from sync_orchestration.interface.state import database_time
 from sync_orchestration.pipeline.errors import ConfigurationError
+from sync_orchestration.sandbox.faults import FaultRule
 from sync_orchestration.sandbox.server import serve
 from sync_orchestration_tests.components.places import KEY, REFUSED, SYNC, DefsFolder, NewPlace, Place
 
@@ -524,3 +525,43 @@ def test_an_incident_that_is_written_down_twice_is_one(place: Place, hooks: Hook
         look_at_runs(place.conn, place.instance, Watch(syncs={}), None, now)
     assert bell.incidents == [(SYNC, "run_failure", True)]
     assert standings(place.conn, "run_failure")[SYNC].is_open
+
+
+def test_a_source_that_cannot_even_be_asked_is_told_once_and_when_it_answers_again(
+    synced: Place, bell: Bell, hooks: Hooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bell.tick()
+    monkeypatch.setenv("FLEXI_PASSWORD", "changed-by-somebody")
+    for _ in range(3):
+        assert "refuses the user" in synced.skipped()
+        bell.tick()
+    assert hooks.titles() == [f"{SYNC}: stands still"]
+    assert "refuses the user" in hooks.last
+    monkeypatch.setenv("FLEXI_PASSWORD", "sync")
+    assert synced.skipped() == "nothing new"
+    bell.tick()
+    assert hooks.titles() == [f"{SYNC}: stands still", f"{SYNC}: goes on"]
+
+
+def test_an_unreachable_source_is_told_only_when_its_tries_are_used_up(
+    synced: Place, bell: Bell, hooks: Hooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def time_passes() -> None:
+        synced.conn.execute("UPDATE sync.sync_state SET next_try = now()")
+
+    synced.flexi.faults.add(FaultRule(kind="status", status=503, times=None))
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    for _ in range(3):
+        assert "not available" in synced.skipped()
+        bell.tick()
+        assert "waits until" in synced.skipped()
+        time_passes()
+    assert hooks.titles() == []
+    assert "not available" in synced.skipped()
+    bell.tick()
+    assert hooks.titles() == [f"{SYNC}: stands still"]
+    synced.flexi.faults.clear()
+    time_passes()
+    assert synced.skipped() == "nothing new"
+    bell.tick()
+    assert hooks.titles()[-1] == f"{SYNC}: goes on"

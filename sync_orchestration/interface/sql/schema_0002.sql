@@ -17,7 +17,7 @@ CREATE TABLE sync.connection_pause (
 CREATE TABLE sync.incident (
     id               bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     subject          text        NOT NULL,   -- the sync that is at fault, or the job
-    kind             text        NOT NULL CHECK (kind IN ('run_failure', 'failed_rows')),
+    kind             text        NOT NULL CHECK (kind IN ('run_failure', 'failed_rows', 'standstill')),
     opened_at        timestamptz NOT NULL,
     opened_title     text        NOT NULL,
     opened_message   text        NOT NULL,   -- what is told, secrets already masked
