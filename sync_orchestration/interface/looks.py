@@ -1,4 +1,4 @@
-"""Looks at interface rows that claim and change nothing: for dry runs."""
+"""Looks at interface rows that claim and change nothing: for dry runs, and for records that name each other."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -36,3 +36,21 @@ def known_rows(
     params = {"sync": sync, "keys": None if keys is None else list(keys), "but": list(but)}
     with conn.cursor(row_factory=class_row(KnownRow)) as cur:
         return cur.execute(query("known_rows"), params).fetchall()
+
+
+@dataclass(frozen=True, slots=True)
+class Relative:
+    """A record of a sync that another one names."""
+
+    status: Status
+    operation: Operation
+    target_id: str | None
+
+
+def relatives(conn: Connection[Any], sync: str, source_system: str, keys: Collection[str]) -> dict[str, Relative]:
+    """Return what is known of the records of one source system that others name by key."""
+    params = {"sync": sync, "source_system": source_system, "keys": list(keys)}
+    return {
+        key: Relative(status, operation, target_id)
+        for key, status, operation, target_id in conn.execute(query("relatives"), params)
+    }

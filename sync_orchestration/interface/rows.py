@@ -52,6 +52,7 @@ class ClaimedRow:
     delete_confirmed: bool
     written: Payload | None = None
     in_doubt: bool = False
+    processed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Settlement:
     """What became of a claimed row. `counts`: it was a try at the target, not merely a look.
 
     `written` is what the target holds now, where that is remembered (None: what was remembered stays); `in_doubt`
-    says that the target may have acted without telling.
+    says that the target may have acted without telling; `awaits` is the key of a record that must be written first.
     """
 
     row: ClaimedRow
@@ -72,6 +73,7 @@ class Settlement:
     counts: bool = True
     written: Payload | None = None
     in_doubt: bool = False
+    awaits: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +232,7 @@ def settle(worker: Worker, *, sync: str, target_system: str, settlements: Iterab
                         s.counts,
                         None if s.written is None else to_json(s.written),
                         s.in_doubt,
+                        s.awaits,
                     )
                 )
         cur.execute(query("settle"), {"sync": sync, "target_system": target_system, "worker": worker.number})
@@ -238,27 +241,13 @@ def settle(worker: Worker, *, sync: str, target_system: str, settlements: Iterab
     return settled
 
 
-def unclaim(worker: Worker, sync: str) -> int:
-    """Give back every row that this worker holds unsettled; returns their number."""
-    params = {"sync": sync, "worker": worker.number}
-    return worker.connection.execute(query("unclaim"), params).rowcount
+def unclaim(worker: Worker, sync: str, sure: Sequence[str] = ()) -> int:
+    """Give back every row that this worker holds unsettled; returns their number.
 
-
-def requeue_due(conn: Connection[Any], sync: str) -> int:
-    """Make pending the failed rows whose next attempt is due; returns their number."""
-    return conn.execute(query("requeue_due"), {"sync": sync}).rowcount
-
-
-def requeue_failed(
-    conn: Connection[Any], sync: str, keys: Sequence[str] | None, *, confirm_deletes: bool = False
-) -> list[str]:
-    """Make failed rows pending again at a person's word: all of them, or those of `keys`; returns the keys.
-
-    Deletes held by the guard go on only with `confirm_deletes`.
+    The records of `sure` have certainly not been sent.
     """
-    params = {"sync": sync, "keys": None if keys is None else list(keys), "confirm_deletes": confirm_deletes}
-    with conn.cursor(row_factory=scalar_row) as cur:
-        return [str(key) for key in cur.execute(query("requeue_failed"), params)]
+    params = {"sync": sync, "worker": worker.number, "sure": list(sure)}
+    return worker.connection.execute(query("unclaim"), params).rowcount
 
 
 def rebase_positions(conn: Connection[Any], sync: str, position: int) -> int:

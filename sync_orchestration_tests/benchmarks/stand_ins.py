@@ -47,14 +47,14 @@ def in_own_process(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R
 @contextmanager
 def busy_flexi(partners: int, changes: list[int]) -> Iterator[Feed]:
     """Serve a company with many partners and the largest of `changes` in its feed."""
-    with _elsewhere(_serve_busy_flexi, partners, changes) as feed:
+    with elsewhere(_serve_busy_flexi, partners, changes) as feed:
         yield feed
 
 
 @contextmanager
 def demo_pair(partners: int, odoo_version: int) -> Iterator[tuple[str, str]]:
     """Serve the demo company and an empty Odoo, which takes no simulated time; yields their addresses."""
-    with _elsewhere(_serve_flexi, partners) as flexi, _elsewhere(_serve_odoo, odoo_version) as odoo:
+    with elsewhere(_serve_flexi, partners) as flexi, elsewhere(_serve_odoo, odoo_version) as odoo:
         yield flexi, odoo
 
 
@@ -84,7 +84,7 @@ def fresh_database(server: str) -> Iterator[str]:
 
 
 @contextmanager
-def _elsewhere(work: Callable[..., None], *args: Any) -> Iterator[Any]:
+def elsewhere(work: Callable[..., None], *args: Any) -> Iterator[Any]:
     """Run a server in its own process until the block ends; yields what it says when it is ready."""
     ours, theirs = _SPAWN.Pipe()
     process = _SPAWN.Process(target=work, args=(theirs, *args), daemon=True)
@@ -97,7 +97,7 @@ def _elsewhere(work: Callable[..., None], *args: Any) -> Iterator[Any]:
         process.join(timeout=10)
 
 
-def _until_closed(line: Connection) -> None:
+def until_closed(line: Connection) -> None:
     try:
         line.recv()
     except EOFError:
@@ -117,17 +117,17 @@ def _serve_busy_flexi(line: Connection, partners: int, changes: list[int]) -> No
     starts = {number: company.log.versions[-number] for number in changes}
     with serve(flexi_app(world)) as url:
         line.send(Feed(url, starts))
-        _until_closed(line)
+        until_closed(line)
 
 
 def _serve_flexi(line: Connection, partners: int) -> None:
     with serve(flexi_app(FlexiWorld.demo(partners=partners))) as url:
         line.send(url)
-        _until_closed(line)
+        until_closed(line)
 
 
 def _serve_odoo(line: Connection, version: int) -> None:
     world = OdooWorld(version, api_key=ODOO_KEY, switches=OdooSwitches(simulate_costs=False))
     with serve(odoo_app(world)) as url:
         line.send(url)
-        _until_closed(line)
+        until_closed(line)

@@ -102,12 +102,12 @@ SET status = 'processing', claimed_by = %(worker)s, claimed_position = r.positio
 FROM due
 WHERE r.sync = due.sync AND r.source_system = due.source_system AND r.record_key = due.record_key
 RETURNING r.sync, r.source_system, r.record_key, r.entity, r.operation, r.position, r.payload, r.external_ids,
-          r.attempts, r.target_id, r.delete_confirmed, r.written, due.in_doubt
+          r.attempts, r.target_id, r.delete_confirmed, r.written, due.in_doubt, r.processed_at
 
 -- name: create_settling
 CREATE TEMPORARY TABLE settling (
     source_system text, record_key text, status text, error_code text, error_field text, error_message text,
-    next_attempt_at timestamptz, target_id text, counts boolean, written jsonb, in_doubt boolean
+    next_attempt_at timestamptz, target_id text, counts boolean, written jsonb, in_doubt boolean, awaits text
 ) ON COMMIT DROP
 
 -- name: copy_settling
@@ -128,28 +128,52 @@ UPDATE sync.interface_row r SET
     processed_at = CASE WHEN s.status = 'processed' THEN now() ELSE r.processed_at END,
     target_system = %(target_system)s,
     target_id = s.target_id,
-    written = CASE WHEN s.status <> 'processed' THEN r.written
-                   WHEN r.operation = 'delete' THEN NULL
+    written = CASE WHEN s.status = 'processed' AND (r.operation = 'delete' OR s.target_id IS NULL) THEN NULL
                    ELSE coalesce(s.written, r.written) END,
     in_doubt = s.in_doubt,
+    awaits = s.awaits,
     settled_version = nextval('sync.settling')
 FROM settling s
 WHERE r.sync = %(sync)s AND r.source_system = s.source_system AND r.record_key = s.record_key
   AND r.claimed_by = %(worker)s
 
+-- What was certainly not sent (sure) is no more in doubt than it was before the claim.
 -- name: unclaim
-UPDATE sync.interface_row SET status = 'pending', claimed_by = NULL, claimed_position = NULL
+UPDATE sync.interface_row
+SET status = 'pending', claimed_by = NULL, claimed_position = NULL, in_doubt = in_doubt AND record_key <> ALL(%(sure)s)
 WHERE sync = %(sync)s AND claimed_by = %(worker)s
 
 -- name: requeue_due
 UPDATE sync.interface_row SET status = 'pending'
 WHERE sync = %(sync)s AND status = 'failed' AND next_attempt_at <= now()
 
+-- name: requeue_waiting
+UPDATE sync.interface_row r SET status = 'pending', next_attempt_at = NULL
+WHERE r.sync = %(sync)s AND r.status = 'failed' AND r.awaits IS NOT NULL AND EXISTS (
+    SELECT 1 FROM sync.interface_row a
+    WHERE a.sync = r.sync AND a.source_system = r.source_system AND a.record_key = r.awaits
+      AND a.target_id IS NOT NULL AND a.operation <> 'delete')
+
+-- name: relatives
+SELECT record_key, status, operation, target_id FROM sync.interface_row
+WHERE sync = %(sync)s AND source_system = %(source_system)s AND record_key = ANY(%(keys)s)
+
+-- A delete that was done has nothing left to do.
+-- name: requeue_rows
+UPDATE sync.interface_row SET status = 'pending', next_attempt_at = NULL
+WHERE sync = %(sync)s AND status IN ('processed', 'failed', 'skipped')
+  AND NOT (operation = 'delete' AND status = 'processed')
+  AND error_code IS DISTINCT FROM 'delete_held'
+  AND (%(keys)s::text[] IS NULL OR record_key = ANY(%(keys)s::text[]))
+  AND (%(partition_keys)s::text[] IS NULL OR partition_key = ANY(%(partition_keys)s::text[]))
+
+-- A person's word also ends the doubt about a record that nobody can look up.
 -- name: requeue_failed
 UPDATE sync.interface_row
-SET status = 'pending', next_attempt_at = NULL,
+SET status = 'pending', next_attempt_at = NULL, in_doubt = in_doubt AND error_code IS DISTINCT FROM 'in_doubt',
     delete_confirmed = delete_confirmed OR (error_code = 'delete_held' AND %(confirm_deletes)s)
-WHERE sync = %(sync)s AND status = 'failed' AND (%(keys)s::text[] IS NULL OR record_key = ANY(%(keys)s::text[]))
+WHERE sync = %(sync)s AND (status = 'failed' OR (status = 'pending' AND error_code = 'in_doubt'))
+  AND (%(keys)s::text[] IS NULL OR record_key = ANY(%(keys)s::text[]))
   AND (error_code IS DISTINCT FROM 'delete_held' OR %(confirm_deletes)s)
 RETURNING record_key, operation
 

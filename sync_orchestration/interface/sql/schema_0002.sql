@@ -5,7 +5,9 @@ ALTER TABLE sync.interface_row
     -- What the target was last given and took, for one whose records cannot be read in batches.
     ADD COLUMN written  jsonb,
     -- A try may have reached the target without our hearing of it: look before creating anew.
-    ADD COLUMN in_doubt boolean NOT NULL DEFAULT false;
+    ADD COLUMN in_doubt boolean NOT NULL DEFAULT false,
+    -- A failed row that names another record of its sync: the key of that record, which is not written yet.
+    ADD COLUMN awaits   text;
 
 -- A server asked all its clients for patience; no worker asks it again before then.
 CREATE TABLE sync.connection_pause (

@@ -1,0 +1,26 @@
+"""The intake: other systems push records here, and hear at once what is wrong with them."""
+
+from sync_orchestration.intake.app import IntakeApp, intake_app
+from sync_orchestration.intake.contract import (
+    FieldContract,
+    IntakeConfigurationError,
+    RelatedModel,
+    SyncContract,
+)
+from sync_orchestration.intake.references import References, TargetUnreachableError
+from sync_orchestration.intake.settings import Hook, IntakeSettings, Limits, Sender
+
+__all__ = [
+    "FieldContract",
+    "Hook",
+    "IntakeApp",
+    "IntakeConfigurationError",
+    "IntakeSettings",
+    "Limits",
+    "References",
+    "RelatedModel",
+    "Sender",
+    "SyncContract",
+    "TargetUnreachableError",
+    "intake_app",
+]
