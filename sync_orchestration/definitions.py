@@ -1,6 +1,7 @@
 """The one door that Dagster opens: everything under defs/, and one policy for all of it."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -10,6 +11,7 @@ import dagster as dg
 from sync_orchestration import defs as own_folder
 from sync_orchestration.components.connections import Connection, Connections
 from sync_orchestration.components.database import InterfaceDatabase
+from sync_orchestration.components.intake import Intake, IntakeModel
 from sync_orchestration.components.maintenance import maintenance_definitions
 from sync_orchestration.components.mistakes import mistake_in, refuse_contradictions
 from sync_orchestration.components.notifications import (
@@ -20,6 +22,8 @@ from sync_orchestration.components.notifications import (
 )
 from sync_orchestration.components.record_sync import RecordSync
 from sync_orchestration.components.settings import SyncSettings
+from sync_orchestration.components.wakes import refuse_wrong_hooks, wake_sensors
+from sync_orchestration.pipeline.errors import ConfigurationError
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Project:
     syncs: dict[str, SyncSettings]
     definitions: dg.Definitions
     notifications: NotificationSettings | None = None
+    intake: IntakeModel | None = None
 
     def missing_variables(self, sync: SyncSettings) -> list[str]:
         """Return the unset environment variables that keep a sync switched off."""
@@ -59,13 +64,23 @@ def load_project(defs_folder: ModuleType = own_folder) -> Project:
     syncs = {sync.name: sync for sync in sorted(settings, key=lambda s: (_turn(s), s.name))}
     policy = dg.Definitions(resources={"interface": InterfaceDatabase()}, executor=dg.in_process_executor)
     notifications = the_one([component.settings for component in tree.get_all_components(of_type=Notifications)])
+    intake = _the_intake([component.model for component in tree.get_all_components(of_type=Intake)])
+    if intake:
+        refuse_wrong_hooks(intake, syncs, list(connections))
     everything = dg.Definitions.merge(
         built,
+        dg.Definitions(sensors=wake_sensors(intake, syncs, connections)),
         maintenance_definitions(list(syncs.values()), connections, notifications),
         notification_definitions(notifications, list(syncs), connections),
         policy,
     )
-    return Project(connections, syncs, everything, notifications)
+    return Project(connections, syncs, everything, notifications, intake)
+
+
+def _the_intake(found: Sequence[IntakeModel]) -> IntakeModel | None:
+    if len(found) > 1:
+        raise ConfigurationError("Two folders are of the type Intake. Keep one: it may name several senders.")
+    return found[0] if found else None
 
 
 def _turn(sync: SyncSettings) -> int:

@@ -30,6 +30,7 @@ VENDORS_ARE_NAMED_IN = {
     "components.assets": "the kind badges that the UI shows",
     "components.checks": "the settings of the one kind of lookup",
     "components.connections": "the kinds of connections in the YAML",
+    "components.flexi_hooks": "the job that registers web hooks with the one vendor who has them",
     "components.health": "each kind of connection has its own harmless call",
     "components.lookups": "puts the lookups together for the kinds that the YAML names",
     "components.maintenance": "the job that switches the feed of one vendor, and examples in help texts",

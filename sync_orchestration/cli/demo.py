@@ -10,10 +10,12 @@ from pathlib import Path
 from sync_orchestration.cli import headless
 from sync_orchestration.cli.dev import run_until_stopped
 from sync_orchestration.cli.environment import demo_file, write_demo_file
+from sync_orchestration.cli.intake import serving
 from sync_orchestration.cli.narrator import narrating
 from sync_orchestration.cli.output import out
+from sync_orchestration.cli.samples import push_samples
 from sync_orchestration.cli.services import accepts, free_port
-from sync_orchestration.cli.stand_ins import SandboxPorts, sandbox
+from sync_orchestration.cli.stand_ins import SandboxPorts, intake_variables, sandbox
 from sync_orchestration.cli.supervisor import Service
 from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.headless import RunReport, begin_pass
@@ -29,7 +31,9 @@ from sync_orchestration.pipeline.errors import SyncError
 def demo_once(odoo: int) -> None:
     """Sync the made-up company once and print what it came to. Raises SyncError when a sync could not complete."""
     with sandbox(SandboxPorts(), odoo, state_dir() / "sandbox") as variables:
-        os.environ.update(variables)
+        os.environ.update({**variables, **intake_variables(free_port())})
+        with serving() as url:
+            push_samples(url, os.environ["INTAKE_TOKEN"])
         reports = headless.run_syncs([], everything=False)
         headless.print_reports(reports)
     for name, (report, _) in reports.items():
@@ -40,7 +44,8 @@ def demo_once(odoo: int) -> None:
 def demo_until_stopped(odoo: int, port: int | None) -> None:
     """Run the stand-ins and Dagster; the first sync runs by its sensor and is summed up when it is done."""
     ports = SandboxPorts(*(free_port() for _ in fields(SandboxPorts)))
-    variables = ports.variables()
+    intake_port = free_port()
+    variables = {**ports.variables(), **intake_variables(intake_port)}
     os.environ.update(variables)
     write_demo_file(variables)
     stopped = threading.Event()
@@ -49,7 +54,7 @@ def demo_until_stopped(odoo: int, port: int | None) -> None:
         threading.Thread(target=_sum_up_the_first_sync, args=(url, stopped), daemon=True).start()
 
     try:
-        run_until_stopped(port, before=[_sandbox_service(ports, odoo)], on_ready=narrate)
+        run_until_stopped(port, intake_port=intake_port, before=[_sandbox_service(ports, odoo)], on_ready=narrate)
     finally:
         stopped.set()
         demo_file().unlink(missing_ok=True)
@@ -78,6 +83,7 @@ def _sum_up_the_first_sync(url: str, stopped: threading.Event) -> None:
     project = load_project()
     names = [name for name, sync in project.syncs.items() if not project.missing_variables(sync)]
     out.print("The sensors are on; the first syncs start by themselves.")
+    push_samples(os.environ["INTAKE_PUBLIC_URL"], os.environ["INTAKE_TOKEN"])
     for name in names:
         # A sweep waits for its cron; nobody who watches a demo wants to wait until two in the morning.
         begin_pass(project.syncs[name], project.connections, only_the_first=True)
@@ -91,7 +97,10 @@ def _sum_up_the_first_sync(url: str, stopped: threading.Event) -> None:
         f"\nSee [bold]{url}/assets[/bold], or in another terminal: sync-orchestration status --failed\n"
         "Break a record: curl -u sync:sync -X PUT -H 'Content-Type: application/json' "
         f'$FLEXI_URL/c/demo/adresar/1.json -d \'{{"winstrom":{{"adresar":{{"email":"nowhere"}}}}}}\''
-        f"   ($FLEXI_URL is {os.environ['FLEXI_URL']})",
+        f"   ($FLEXI_URL is {os.environ['FLEXI_URL']})\n"
+        "Push a record: curl -H 'Authorization: Bearer sandbox-intake-token' -H 'Content-Type: application/json' "
+        f"{os.environ['INTAKE_PUBLIC_URL']}/v1/intake_partners/records "
+        """-d '{"records":[{"key":"C-1","data":{"name":"Alfa","country":"CZ"}}]}'""",
         soft_wrap=True,
     )
 

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable, Sequence
 
 from sync_orchestration.cli.environment import use_state_folder
+from sync_orchestration.cli.intake import USUAL_PORT, intake_service
 from sync_orchestration.cli.output import err, out
 from sync_orchestration.cli.services import dagster_services, free_port
 from sync_orchestration.cli.supervisor import Service, ServiceEvent, supervise
@@ -17,6 +18,7 @@ _USUAL_PORT = 3000
 def run_until_stopped(
     port: int | None,
     host: str = "127.0.0.1",
+    intake_port: int | None = None,
     before: Sequence[Service] = (),
     on_ready: Callable[[str], None] = lambda _url: None,
 ) -> None:
@@ -26,7 +28,8 @@ def run_until_stopped(
     migrate(url)
     port = port or _port_of_choice()
     shown = f"http://localhost:{port}" if host in ("127.0.0.1", "0.0.0.0") else f"http://{host}:{port}"  # noqa: S104 - only shown
-    services = [*before, *dagster_services(state_dir(), port, url, host)]
+    pushed_to = intake_service(intake_port or USUAL_PORT, url)
+    services = [*before, *([pushed_to] if pushed_to else []), *dagster_services(state_dir(), port, url, host)]
     last = services[-1].name
     ready: set[str] = set()
 
@@ -35,7 +38,10 @@ def run_until_stopped(
             err.print(f"[yellow]{event.service}[/yellow]: {event.detail}", soft_wrap=True)
         if event.kind == "ready" and event.service == last and last not in ready:
             ready.add(last)
-            out.print(f"\n  Dagster UI: [bold]{shown}[/bold]   (logs: {state_dir() / 'logs'}; Ctrl-C stops)\n")
+            out.print(f"\n  Dagster UI: [bold]{shown}[/bold]   (logs: {state_dir() / 'logs'}; Ctrl-C stops)")
+            if pushed_to:
+                out.print(f"  Intake:     http://localhost:{intake_port or USUAL_PORT}/docs")
+            out.print()
             on_ready(shown)
 
     out.print("Starting PostgreSQL, the code server, the UI and the daemon …")

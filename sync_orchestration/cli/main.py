@@ -159,6 +159,32 @@ def retry(
         headless.retry(sync, keys or [], confirm_deletes=confirm_deletes)
 
 
+@app.command(epilog="Example: sync-orchestration intake --port 8080")
+def intake(
+    port: Annotated[int, typer.Option(help="Port of the service.")] = 8080,
+    host: Annotated[str, typer.Option(help="Address that it listens on.")] = "127.0.0.1",
+    tls_certificate: Annotated[Path | None, typer.Option(help="Certificate (PEM), unless a proxy does TLS.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its private key (PEM).")] = None,
+) -> None:
+    """Run the service that other systems push records to, until stopped."""
+    from sync_orchestration.cli import intake as intake_module
+
+    with plain_errors():
+        intake_module.serve(host, port, tls_certificate, tls_key)
+
+
+@app.command(epilog="Example: sync-orchestration docs --folder docs/interface")
+def docs(
+    folder: Annotated[Path, typer.Option(help="Where to write.")] = Path("docs/interface"),
+) -> None:
+    """Write the interface documentation for senders: OpenAPI, a Postman collection, a page for each sync."""
+    from sync_orchestration.cli import intake as intake_module
+
+    with plain_errors():
+        for path in intake_module.write_documentation(folder):
+            output.out.print(str(path))
+
+
 @app.command(epilog="Example: sync-orchestration sandbox --state .sync/sandbox")
 def sandbox(
     flexi_port: Annotated[int, typer.Option(help="Port of the Flexi stand-in; 0: a free one.")] = 0,

@@ -52,6 +52,15 @@ class SandboxPorts:
         }
 
 
+def intake_variables(port: int) -> dict[str, str]:
+    """Return the environment of an intake that the stand-ins' company pushes to."""
+    return {
+        "INTAKE_TOKEN": "sandbox-intake-token",
+        "INTAKE_HOOK_SECRET": "sandbox-hook-secret",
+        "INTAKE_PUBLIC_URL": f"http://127.0.0.1:{port}",
+    }
+
+
 @contextmanager
 def sandbox(ports: SandboxPorts, odoo: int, state: Path | None) -> Iterator[dict[str, str]]:
     """Serve all stand-ins for the length of a block; yields the variables that point at them.

@@ -12,11 +12,13 @@ from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.lookups import OpenLookup
 from sync_orchestration.components.lost_runs import note_process
 from sync_orchestration.components.metadata import attempts_metadata, counts_metadata, failing_metadata, state_json
+from sync_orchestration.components.planning import order_what_changed
 from sync_orchestration.components.running import LogObserver, OpenSource, OpenTarget
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.components.source_settings import KonturLookupSettings
 from sync_orchestration.interface.database import DatabaseError
 from sync_orchestration.interface.lookups import answers_summary
+from sync_orchestration.interface.requeue import requeue_rows
 from sync_orchestration.interface.rows import Scope, counts_by_status, pending_windows, waiting_payloads
 from sync_orchestration.interface.state import read_state
 from sync_orchestration.pipeline.errors import SyncError
@@ -79,8 +81,11 @@ def source_asset(settings: SyncSettings) -> dg.AssetsDefinition:
             opened = OpenSource.of(settings, getattr(context.resources, connection), context.log.warning)
             reader = opened.reader(conn, context.run.run_id, _observer(context))
             policy, config = settings.retry_policy, settings.config_hash
+            order_what_changed(conn, settings)
             with running_pass(conn, settings.name, policy, config, to_its_end=False):
-                if context.run.tags.get(INVENTORY) is None:
+                if settings.source.pushed:
+                    _take_up_again(context, conn, settings)
+                elif context.run.tags.get(INVENTORY) is None:
                     _read_windows(context, reader, conn, settings)
                 else:
                     _count_through(context, reader)
@@ -115,6 +120,13 @@ def _read_windows(
             reader.sweep(until=windows[-1].end)
     elif cursor is None or windows[-1].end > cursor:
         reader.bring_up_to_date(until=windows[-1].end)
+
+
+def _take_up_again(context: dg.AssetExecutionContext, conn: psycopg.Connection[Any], settings: SyncSettings) -> None:
+    """Let the rows of chosen windows be written again, as if they had just been pushed."""
+    if context.run.tags.get(CATCH_UP) is None:
+        again = requeue_rows(conn, settings.name, partition_keys=context.partition_keys)
+        context.log.info(f"{again} records are taken up again")
 
 
 def _count_through(context: dg.AssetExecutionContext, reader: Reader) -> None:
@@ -188,7 +200,8 @@ def target_asset(settings: SyncSettings) -> dg.AssetsDefinition:
         interface: InterfaceDatabase = context.resources.interface
         with plain_failures(), interface.session() as conn:
             observer = _observer(context)
-            with running_pass(conn, settings.name, settings.retry_policy, settings.config_hash):
+            # Only a read of the source follows a changed configuration; this may be a run of the target alone.
+            with running_pass(conn, settings.name, settings.retry_policy, None):
                 opened = open_target(settings, context.resources, observer.warn)
                 writer = opened.writer(conn, context.run.run_id, observer)
                 written = writer.write(Scope(partition_keys=context.partition_keys))

@@ -12,7 +12,8 @@ from sync_orchestration.components.connections import Connection
 from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.running import OpenSource, OpenTarget
 from sync_orchestration.components.settings import SyncSettings
-from sync_orchestration.interface.rows import Scope, failing_keys, requeue_failed
+from sync_orchestration.interface.requeue import requeue_failed, requeue_rows
+from sync_orchestration.interface.rows import Scope, failing_keys
 from sync_orchestration.interface.state import read_state
 from sync_orchestration.pipeline.errors import ConfigurationError
 from sync_orchestration.pipeline.land import LandCounts, order_full_read
@@ -66,6 +67,11 @@ def sync_chosen(
         raise ConfigurationError(f"{settings.name} has not read its source whole yet; run it once first.")
     source, target = _opened(settings, connections, observer)
     reader = source.reader(conn, run_id, observer)
+    if settings.source.pushed:
+        with running_pass(conn, settings.name, settings.retry_policy, None):
+            requeue_rows(conn, settings.name, keys=keys)
+            written = target.writer(conn, run_id, observer).write(Scope(keys=keys))
+        return ChosenResult(reader.counts, written)
     with running_pass(conn, settings.name, settings.retry_policy, None):
         reader.fetch_again([Change(key, "update", (state.last_position or 1) - 1) for key in dict.fromkeys(keys)])
         written = target.writer(conn, run_id, observer).write(Scope(keys=keys))
@@ -89,7 +95,8 @@ def retry_failed(
     reader = source.reader(conn, run_id, observer)
     with running_pass(conn, settings.name, settings.retry_policy, None):
         # Fetch first: when the source cannot be read, the rows stay failed with their reasons.
-        reader.refresh(wanted)
+        if not settings.source.pushed:
+            reader.refresh(wanted)
         requeue_failed(conn, settings.name, wanted, confirm_deletes=confirm_deletes)
         # All of them: one that has changed in the source meanwhile is pending by its refresh.
         written = target.writer(conn, run_id, observer).write(Scope(keys=wanted))
@@ -107,7 +114,9 @@ def read_everything(
     source, target = _opened(settings, connections, observer)
     reader = source.reader(conn, run_id, observer)
     with running_pass(conn, settings.name, settings.retry_policy, settings.config_hash):
-        if settings.source.sweeps:
+        if settings.source.pushed:
+            requeue_rows(conn, settings.name)
+        elif settings.source.sweeps:
             reset(conn, settings.name)
             begin_sweep(conn, settings.name, source.source, FIRST_WINDOW, settings.config_hash)
             reader.sweep()
@@ -136,7 +145,9 @@ def preview(
     source, target = _opened(settings, connections, observer)
     translation = target.translation_on(conn, only_kept=True)
     previewer = Previewer(conn, source.source, source.landing, target.target, translation)
-    return previewer.of(keys, shown=shown) if keys else previewer.everything_new(whole=whole, shown=shown)
+    if keys and not settings.source.pushed:
+        return previewer.of(keys, shown=shown)
+    return previewer.everything_new(whole=whole and not settings.source.pushed, shown=shown)
 
 
 def select_keys(settings: SyncSettings, connections: Mapping[str, Connection], domain: str) -> list[str]:
@@ -166,9 +177,8 @@ def _domain(text: str) -> list[Any]:
 def _opened(
     settings: SyncSettings, connections: Mapping[str, Connection], observer: Observer
 ) -> tuple[OpenSource, OpenTarget]:
-    source = (
-        InterfaceDatabase() if settings.source.kind == "interface" else _named(connections, settings.source.connection)
-    )
+    own = settings.source.connection == "interface"
+    source = InterfaceDatabase() if own else _named(connections, settings.source.connection)
     target = _named(connections, settings.target.connection)
     lookup = _named(connections, settings.lookup.connection) if settings.lookup else None
     opened = OpenTarget.of(settings, source, target, observer.warn, lookup)

@@ -143,7 +143,7 @@ def _take_inventory(
 
 def _source_connection(settings: SyncSettings, connections: dict[str, Connection]) -> Connection | InterfaceDatabase:
     name = settings.source.connection
-    if settings.source.kind == "interface":
+    if name == "interface":
         return InterfaceDatabase()
     if name not in connections:
         raise ConfigurationError(f"There is no connection {name!r} for {settings.name}.")

@@ -82,7 +82,7 @@ def _tried(name: str, connection: Connection, syncs: Sequence[SyncSettings]) -> 
         for sync in (s for s in syncs if s.source.connection == name):
             with naming(sync.name):
                 OpenSource.of(sync, connection).source.peek(_LATE)
-        return detail
+        return "; ".join([detail, *_left_out(name, connection, syncs)])
     if isinstance(connection, RestConnection):
         return check_rest(connection.client(), connection.check_path, name, syncs)
     if isinstance(connection, AlfrescoConnection):
@@ -90,6 +90,15 @@ def _tried(name: str, connection: Connection, syncs: Sequence[SyncSettings]) -> 
     if isinstance(connection, FlexiConnection | KonturConnection):
         return connection.client().check()
     raise TypeError(f"no check for {type(connection).__name__}")
+
+
+def _left_out(name: str, connection: OdooConnection, syncs: Sequence[SyncSettings]) -> Iterator[str]:
+    """Say which mapped fields this Odoo lacks: no failure, for a mapping may serve several versions."""
+    client = connection.client()
+    for sync in (s for s in syncs if s.target.connection == name):
+        known = client.fields(sync.target.model)
+        if lacking := [field for field in sync.compiled().targets if field not in known]:
+            yield f"{sync.name}: this Odoo has no {', '.join(lacking)} on {sync.target.model}, left out of the sync"
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from sync_orchestration.components.chosen import (
 )
 from sync_orchestration.components.connections import Connection, FlexiConnection
 from sync_orchestration.components.database import InterfaceDatabase
+from sync_orchestration.components.flexi_hooks import flexi_hook_job
 from sync_orchestration.components.health import check_connections
 from sync_orchestration.components.metadata import counts_metadata, preview_metadata, preview_sentence
 from sync_orchestration.components.notifications import NotificationSettings
@@ -46,6 +47,7 @@ def maintenance_definitions(
             _reset_job(by_name),
             _check_connections_job(by_name, connections, notifications),
             _flexi_changes_job(connections),
+            flexi_hook_job(connections),
             purge_history,
         ],
         schedules=[

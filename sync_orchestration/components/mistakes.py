@@ -36,7 +36,7 @@ def refuse_contradictions(connections: Mapping[str, Connection], syncs: Sequence
     """Raise ConfigurationError when syncs name connections that do not exist, or take each other's names."""
     for sync in syncs:
         for role in (sync.source, sync.lookup, sync.target):
-            if role is None or role.kind == "interface":
+            if role is None or role.connection == "interface":
                 continue
             found = connections.get(role.connection)
             if found is None:

@@ -62,7 +62,7 @@ def plan_next_run(
     size = settings.source.window
     waiting = [window_of_key(key, size) for key in pending_windows(conn, settings.name)]
     try:
-        fresh = _unswept(settings, state) if settings.source.sweeps else _fresh_windows(conn, settings, source)
+        fresh = _to_read(conn, settings, source, state)
     except UnavailableError as error:
         remember_patience(conn, settings.name, error)
         raise
@@ -129,6 +129,12 @@ def _first_window(state: SyncState, size: int) -> Window | None:
     return window_of_key(state.first_window, size) if state.first_window else None
 
 
+def _to_read(conn: psycopg.Connection[Any], settings: SyncSettings, source: Source, state: SyncState) -> list[Window]:
+    if settings.source.pushed:
+        return []
+    return _unswept(settings, state) if settings.source.sweeps else _fresh_windows(conn, settings, source)
+
+
 def _unswept(settings: SyncSettings, state: SyncState) -> list[Window]:
     """Return the windows that a sweep under way has not read yet; none when it waits for its trigger."""
     if not state.has_more_to_sweep:
@@ -136,9 +142,7 @@ def _unswept(settings: SyncSettings, state: SyncState) -> list[Window]:
     return list(windows_between(state.last_position or 0, state.pass_end or 0, settings.source.window))
 
 
-def _fresh_windows(
-    conn: psycopg.Connection[Any], settings: SyncSettings, source: Source
-) -> list[Window]:
+def _fresh_windows(conn: psycopg.Connection[Any], settings: SyncSettings, source: Source) -> list[Window]:
     size = settings.source.window
     by_time = settings.source.feed == "times"
     state = order_what_changed(conn, settings)

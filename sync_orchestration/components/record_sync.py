@@ -9,6 +9,7 @@ from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.components.triggers import (
     comparison_job,
     comparison_schedule,
+    intake_schedule,
     inventory_schedule,
     poll_sensor,
     sweep_schedule,
@@ -36,9 +37,16 @@ class RecordSync(dg.Component):
         del context
         settings = self.settings
         asked = settings.lookup if settings.source.sweeps else None
-        checks = [feed_is_fresh(settings), no_failed_records(settings)]
-        checks += [quota_is_left(asked)] if asked else [source_matches_target(settings)]
-        schedules = (comparison_schedule(settings), sweep_schedule(settings), inventory_schedule(settings))
+        checks = [no_failed_records(settings)]
+        if not settings.source.pushed:
+            checks = [feed_is_fresh(settings), *checks]
+            checks += [quota_is_left(asked)] if asked else [source_matches_target(settings)]
+        schedules = (
+            comparison_schedule(settings),
+            sweep_schedule(settings),
+            inventory_schedule(settings),
+            intake_schedule(settings),
+        )
         return dg.Definitions(
             assets=[
                 source_asset(settings),
@@ -47,7 +55,7 @@ class RecordSync(dg.Component):
                 status_asset(settings),
             ],
             asset_checks=checks,
-            jobs=[sync_job(settings), comparison_job(settings)],
+            jobs=[sync_job(settings), *([] if settings.source.pushed else [comparison_job(settings)])],
             sensors=[poll_sensor(settings)],
             schedules=[schedule for schedule in schedules if schedule],
         )

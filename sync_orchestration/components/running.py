@@ -15,6 +15,7 @@ from sync_orchestration.components.connections import (
     RestConnection,
 )
 from sync_orchestration.components.database import InterfaceDatabase
+from sync_orchestration.components.intake_source import IntakeSourceSettings
 from sync_orchestration.components.lookups import OpenLookup
 from sync_orchestration.components.rest_parts import rest_source, rest_target
 from sync_orchestration.components.settings import SyncSettings
@@ -26,14 +27,16 @@ from sync_orchestration.components.source_settings import (
     RestSourceSettings,
 )
 from sync_orchestration.components.target_settings import AlfrescoTargetSettings, OdooTargetSettings, RestTargetSettings
+from sync_orchestration.interface.looks import relatives
 from sync_orchestration.interface.pauses import SharedPause
-from sync_orchestration.interface.rows import hire_worker, known_targets
+from sync_orchestration.interface.rows import ClaimedRow, hire_worker, known_targets
 from sync_orchestration.mapping.paths import top_of
 from sync_orchestration.pipeline.errors import ConfigurationError
 from sync_orchestration.pipeline.land import Landing, Reader
 from sync_orchestration.pipeline.lookup import ANSWER
-from sync_orchestration.pipeline.plan import Precedence, Translation
+from sync_orchestration.pipeline.plan import Family, Precedence, Translation
 from sync_orchestration.pipeline.protocols import Observer, Source, Target
+from sync_orchestration.pipeline.pushed import PushedSource
 from sync_orchestration.pipeline.relay import RelaySource
 from sync_orchestration.pipeline.write import Writer, Writing
 from sync_orchestration.systems.alfresco.source import AlfrescoSource
@@ -46,6 +49,7 @@ from sync_orchestration.systems.odoo.target import OdooTarget
 
 _SECONDS_BETWEEN_REPORTS = 5.0
 _CLAIM_BATCH = 1_000
+_ROUNDS = 25
 _NOTICES_AT_ONCE = 100_000
 _PAYLOADS_AT_ONCE = 5_000
 
@@ -116,6 +120,7 @@ class OpenSource:
             chunk=_PAYLOADS_AT_ONCE if source.feed == "times" else _NOTICES_AT_ONCE,
             feed=source.feed,
             rewinds=isinstance(source, OdooSourceSettings),
+            pushed=source.pushed,
         )
 
 
@@ -142,6 +147,8 @@ def _source(
     if isinstance(source, RestSourceSettings) and isinstance(connection, RestConnection):
         http = connection.client()
         return rest_source(source, http, warn), http
+    if isinstance(source, IntakeSourceSettings):
+        return PushedSource(), None
     if isinstance(source, InterfaceSourceSettings) and isinstance(connection, InterfaceDatabase):
         return RelaySource(connection.session, source.sync, source.page), None
     raise ConfigurationError(
@@ -195,8 +202,10 @@ class OpenTarget:
             external_id=_external_ids(settings, source),
             when=settings.condition(),
             archive_field="active" if isinstance(settings.target, OdooTargetSettings) else None,
+            identity=_with_sender if settings.source.pushed else _key,
             keep_when_empty=settings.keep_when_empty,
             only_when_empty=frozenset(settings.only_when_empty),
+            sensitive=settings.sensitive_names,
         )
         return cls(opened, http, translation, settings, OpenLookup.of(settings, lookup) if lookup else None)
 
@@ -208,6 +217,11 @@ class OpenTarget:
         translation = self.translation
         if self.lookup is not None:
             translation = replace(translation, enrich=self.lookup.enquiry(conn, only_kept=only_kept).enrich)
+        if any(target.same_sync for target in self.settings.references):
+            sync = self.settings.name
+            value = int if isinstance(self.settings.target, OdooTargetSettings) else str
+            family = Family(lambda source, keys: relatives(conn, sync, source, keys), value)
+            translation = replace(translation, family=family)
         if self.settings.precedence is not None:
             other = self.settings.precedence.sync
             decided = frozenset(self.settings.precedence.fields or translation.mapping.targets)
@@ -223,9 +237,24 @@ class OpenTarget:
             target_system=settings.target.connection,
             translation=self.translation_on(conn),
             guard=settings.delete_guard,
-            claim_batch=settings.source.page if settings.source.sweeps else _CLAIM_BATCH,
+            claim_batch=_claim_batch(settings),
         )
         return Writer(hire_worker(conn, run_id), self.target, writing, observer)
+
+
+def _claim_batch(settings: SyncSettings) -> int:
+    """Return how many rows are settled at once: where each is a request, no more than a killed worker may put in doubt.
+
+    Fewest where nobody can find out afterwards what became of a request.
+    """
+    if settings.source.sweeps:
+        return settings.source.page
+    target = settings.target
+    if not isinstance(target, RestTargetSettings):
+        return _CLAIM_BATCH
+    in_one = 1 if target.batch is None else target.batch.size
+    rounds = _ROUNDS if target.find or target.idempotency_header else 1
+    return min(target.parallel * in_one * rounds, max(_CLAIM_BATCH, in_one))
 
 
 def _target(
@@ -255,6 +284,15 @@ def _target(
     raise ConfigurationError(
         f"The connection {target.connection!r} of {settings.name} is not of the kind {target.kind}."
     )
+
+
+def _key(row: ClaimedRow) -> str:
+    return row.record_key
+
+
+def _with_sender(row: ClaimedRow) -> str:
+    """Return a key that two senders never share: each has keys of its own."""
+    return f"{row.source_system}_{row.record_key}"
 
 
 def _external_ids(settings: SyncSettings, source: Connection | InterfaceDatabase) -> Callable[[str], str]:

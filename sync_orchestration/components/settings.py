@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
+from sync_orchestration.components.intake_source import IntakeSourceSettings
 from sync_orchestration.components.source_settings import (
     AlfrescoSourceSettings,
     FlexiSourceSettings,
@@ -20,7 +21,7 @@ from sync_orchestration.mapping.compile import Mapping, compile_mapping
 from sync_orchestration.mapping.conditions import Condition, compile_condition
 from sync_orchestration.mapping.cron import five_fields
 from sync_orchestration.mapping.diff import payload_hash
-from sync_orchestration.mapping.fields import Fields, RuleSpec
+from sync_orchestration.mapping.fields import Fields, FieldSpec, ReferenceSpec, RuleSpec
 from sync_orchestration.mapping.hours import OffPeak, off_peak
 from sync_orchestration.mapping.scrub import SENSITIVE_NAMES
 from sync_orchestration.pipeline.guard import DeleteGuard
@@ -58,6 +59,7 @@ class TriggerSettings(Settings):
     reconcile: str | None = Field("30 3 * * *", description="Cron of the comparison of source and target; null: never.")
     timezone: str = Field("UTC", description="Time zone of the cron expressions.")
     windows_per_run: int = Field(10, ge=1, description="Most partitions that one run takes on.")
+    priority: int = Field(0, description="Priority of the runs in Dagster's queue; higher ones go first.")
     hours: str | None = Field(
         None, description="Off-peak hours in which triggers may begin a run, e.g. 22:00-06:00; unset: all day."
     )
@@ -97,7 +99,8 @@ class SyncSettings(Settings):
         | AlfrescoSourceSettings
         | InterfaceSourceSettings
         | OdooSourceSettings
-        | RestSourceSettings,
+        | RestSourceSettings
+        | IntakeSourceSettings,
         Field(discriminator="kind", description="Where records come from."),
     ]
     lookup: KonturLookupSettings | None = Field(None, description="What another system is asked about the records.")
@@ -149,6 +152,12 @@ class SyncSettings(Settings):
     def condition(self) -> Condition | None:
         """Return the condition under which a record takes part, compiled."""
         return compile_condition(self.when) if self.when else None
+
+    @property
+    def references(self) -> list[ReferenceSpec]:
+        """The related records that the mapping names."""
+        fields = [form for form in self.mapping.values() if isinstance(form, FieldSpec)]
+        return [field.reference for field in fields if field.reference is not None]
 
     @property
     def target_asset_key(self) -> list[str]:

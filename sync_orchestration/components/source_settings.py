@@ -32,6 +32,11 @@ class SourceSettings(Settings):
         return self.feed == "sweep"
 
     @property
+    def pushed(self) -> bool:
+        """True where records come by themselves and there is nobody to ask."""
+        return False
+
+    @property
     def inventory_cron(self) -> str | None:
         """When the source is counted through, for what its feed cannot tell."""
         return None
@@ -167,6 +172,12 @@ class OdooSourceSettings(TimedSourceSettings):
         for term in value:
             if not (term in ("&", "|", "!") or (isinstance(term, list) and len(term) == 3)):
                 raise ValueError(f"{term!r} is no term of a domain: [field, operator, value], or one of & | !")
+        # Read from its end, each operator joins the terms after it; more conditions will stand beside this domain.
+        terms = 0
+        for term in reversed(value):
+            terms += {"!": 0, "&": -1, "|": -1}.get(term, 1) if isinstance(term, str) else 1
+            if terms < 1:
+                raise ValueError(f"the domain lacks a term: {term!r} stands before too few of them")
         return value
 
     @field_validator("inventory")

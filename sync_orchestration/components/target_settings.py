@@ -106,13 +106,16 @@ class RestTargetSettings(Settings):
         None,
         pattern=r"^/.*\{key\}",
         description="Path that finds a record by the source's key, e.g. /partners?external_ref={key}. Asked when an "
-        "answer was lost, so that nothing is made twice.",
+        "answer was lost, so that nothing is made twice. With neither this nor an idempotency header such a record "
+        "waits for a person.",
     )
     find_records: str | None = Field(None, description="Path in that answer to the list of records.")
     batch: BatchSettings | None = Field(None, description="Several records in one request; unset: one by one.")
     headers: dict[str, str] = Field(default_factory=dict, description="More headers of every request; no secrets.")
     idempotency_header: str | None = Field(
-        "Idempotency-Key", description="Header by which the API knows a repeated request; null: it has none."
+        "Idempotency-Key",
+        description="Header by which the API knows a repeated request. Without `find` it is relied on: null if the API "
+        "has none.",
     )
     verify: bool = Field(
         default=False,

@@ -21,9 +21,11 @@ from sync_orchestration.mapping.cron import five_fields
 from sync_orchestration.pipeline.errors import ConfigurationError, SyncError
 from sync_orchestration.pipeline.passes import remember_failed_look
 from sync_orchestration.pipeline.protocols import Source
+from sync_orchestration.pipeline.pushed import PushedSource
 from sync_orchestration.pipeline.sweep import FIRST_WINDOW, begin_sweep, resume_at_start
 
 SYNC_TAG = "sync/name"
+_EVERY_FIVE_MINUTES = "*/5 * * * *"
 _UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -39,10 +41,12 @@ def sync_job(settings: SyncSettings) -> Any:
     if settings.lookup and settings.source.sweeps:
         keys.insert(1, settings.lookup.asset_key)
     assets = dg.AssetSelection.assets(*(dg.AssetKey(key) for key in keys))
-    slow = dg.AssetSelection.checks(_thorough_check(settings))
+    selection: dg.AssetSelection = assets
+    if not settings.source.pushed:
+        selection = assets - dg.AssetSelection.checks(_thorough_check(settings))
     return dg.define_asset_job(
         settings.name,
-        selection=assets - slow,
+        selection=selection,
         description=f"{settings.description or settings.name} Reads windows, writes their records, shows the status.",
         tags={SYNC_TAG: settings.name},
     )
@@ -98,6 +102,37 @@ def sweep_schedule(settings: SyncSettings) -> dg.ScheduleDefinition | None:
             return dg.SkipReason(plan.reason)
         add_windows(context.instance, settings, [window.key for window in plan.known])
         return dg.RunRequest(tags=run_tags(settings, plan))
+
+    return schedule
+
+
+def intake_schedule(settings: SyncSettings) -> dg.ScheduleDefinition | None:
+    """Build the schedule that writes what was pushed, also where the sensor does not run."""
+    if not settings.source.pushed:
+        return None
+
+    @dg.schedule(
+        name=f"{settings.name}_schedule",
+        job_name=settings.name,
+        cron_schedule=five_fields(settings.triggers.cron or _EVERY_FIVE_MINUTES),
+        execution_timezone=settings.triggers.timezone,
+        required_resource_keys={"interface", *settings.connections},
+        default_status=_enabled(dg.DefaultScheduleStatus, settings),
+        description="Writes what was pushed and waits, also where the sensor is switched off.",
+    )
+    def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        if waits := _reason_to_wait(context, settings):
+            return dg.SkipReason(waits)
+        interface: InterfaceDatabase = context.resources.interface
+        try:
+            with interface.session() as conn:
+                plan = rest(conn, settings) or plan_next_run(conn, settings, PushedSource())
+        except (SyncError, DatabaseError) as error:
+            return dg.SkipReason(str(error))
+        if not plan.windows:
+            return dg.SkipReason(plan.reason)
+        add_windows(context.instance, settings, [window.key for window in plan.known])
+        return dg.RunRequest(run_key=_run_key(context.instance, settings.name, plan), tags=run_tags(settings, plan))
 
     return schedule
 
@@ -167,7 +202,7 @@ def off_peak_wait(settings: SyncSettings, now: Callable[[], datetime] = lambda: 
 
 def comparison_schedule(settings: SyncSettings) -> dg.ScheduleDefinition | None:
     """Build the schedule of the comparison, if the sync has one."""
-    if settings.triggers.reconcile is None:
+    if settings.triggers.reconcile is None or settings.source.pushed:
         return None
     return dg.ScheduleDefinition(
         name=f"{settings.name}_comparison_schedule",
@@ -210,7 +245,7 @@ def poll_sensor(settings: SyncSettings) -> dg.SensorDefinition:
             return dg.SkipReason(str(error))
         except DatabaseError as error:
             return dg.SkipReason(str(error))
-        if plan.asked and plan.state.status != "ERROR":
+        if plan.asked and plan.state.status != "ERROR" and not settings.source.pushed:
             report_feed(context.instance, settings, None)
         if not plan.windows:
             return dg.SkipReason(plan.reason)
@@ -235,7 +270,9 @@ def _look_after_sweep(conn: psycopg.Connection[Any], settings: SyncSettings, sou
 
 def run_tags(settings: SyncSettings, plan: Plan) -> dict[str, str]:
     """Return the tags of a run over the plan's windows, which adjoin each other."""
+    priority = {"dagster/priority": str(settings.triggers.priority)} if settings.triggers.priority else {}
     return {
+        **priority,
         SYNC_TAG: settings.name,
         CATCH_UP: "true",
         "dagster/asset_partition_range_start": plan.windows[0].key,

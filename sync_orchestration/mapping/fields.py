@@ -39,11 +39,26 @@ class _Configuration(BaseModel):
 
 
 class ReferenceSpec(_Configuration):
-    """Which related record of the target a value names."""
+    """Which related record a value names: one of the target by model and field, or another one of this sync."""
 
-    model: str = Field(min_length=1, description="The target's model of the related record, e.g. res.country.")
-    field: str = Field(min_length=1, description="The field of that model which holds the value, e.g. code.")
+    model: str = Field(default="", description="The target's model of the related record, e.g. res.country.")
+    field: str = Field(default="", description="The field of that model which holds the value, e.g. code.")
+    same_sync: bool = Field(
+        default=False,
+        description="The value is the key of another record of this sync, e.g. a parent company; the record waits "
+        "until that one is written.",
+    )
     create: bool = Field(default=False, description="Make a related record that is missing, e.g. a tag.")
+
+    @model_validator(mode="after")
+    def _names_one_thing(self) -> Self:
+        if self.same_sync and (self.model or self.field or self.create):
+            msg = "same_sync stands alone: the key says it all"
+            raise ValueError(msg)
+        if not self.same_sync and not (self.model and self.field):
+            msg = "a reference needs model and field, or same_sync"
+            raise ValueError(msg)
+        return self
 
 
 Step = str | Annotated[dict[str, JsonValue], BeforeValidator(text_keys)]

@@ -12,13 +12,18 @@ class Reference:
     """A related record of the target, named by a value that the target itself looks up later.
 
     ``Reference("res.country", "code", "CZ")`` is "the country whose code is CZ". With ``create`` one that is missing
-    is made, with that field and no other.
+    is made, with that field and no other. A reference to another record of the same sync has no model: its value is
+    that record's key in the source, and the record may not have been written yet.
     """
 
     model: str
     field: str
     value: str
     create: bool = False
+
+    @property
+    def is_same_sync(self) -> bool:
+        return not self.model
 
 
 Value: TypeAlias = "JSON | Decimal | Reference"

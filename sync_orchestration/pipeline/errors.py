@@ -25,6 +25,11 @@ class UnavailableError(SyncError):
         self.may_have_acted = may_have_acted
 
 
+def may_have_acted(error: SyncError) -> bool:
+    """Tell whether what stopped a pass may have been acted upon all the same."""
+    return isinstance(error, UnavailableError) and error.may_have_acted
+
+
 class FeedResetError(ConfigurationError):
     """The source's change history is not the one that the cursor belongs to: a full read is needed."""
 

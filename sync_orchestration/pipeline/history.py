@@ -6,7 +6,7 @@ from typing import Any
 from psycopg import Connection
 
 from sync_orchestration.interface.rows import RowVersion, versions
-from sync_orchestration.interface.state import SyncState, change_state, lock_state
+from sync_orchestration.interface.state import SyncState, change_state, database_time, lock_state
 from sync_orchestration.mapping.diff import payload_hash
 from sync_orchestration.mapping.scrub import SENSITIVE_NAMES, scrub
 from sync_orchestration.pipeline.errors import FeedResetError, TrackingOffError
@@ -29,6 +29,11 @@ def head_of(source: Source, conn: Connection[Any], sync: str) -> SourceHead:
             if state.last_position is not None:
                 change_state(conn, state, fingerprint=TRACKING_WAS_OFF)
         raise
+
+
+def first_position(conn: Connection[Any], newest: int, *, by_time: bool) -> int:
+    """Return the position at which a sync's windows begin; by time, those of an empty source (0) begin today."""
+    return newest or (int(database_time(conn).timestamp()) if by_time else 0)
 
 
 def refuse_foreign_history(state: SyncState, head: SourceHead, *, by_time: bool = False) -> None:
@@ -58,12 +63,12 @@ def _way_out(state: SyncState) -> str:
     return f"Run a full reconciliation of {state.sync} (job full_reconciliation, or: run {state.sync} --all)."
 
 
-def has_news(
+def news(
     conn: Connection[Any], sync: str, changes: Sequence[Change], sensitive: frozenset[str] = SENSITIVE_NAMES
-) -> bool:
-    """Tell whether any of these changes, which carry their payloads, has not been landed as it is."""
+) -> list[Change]:
+    """Return those of these changes, which carry their payloads, that have not been landed as they are."""
     known = versions(conn, sync, [change.key for change in changes])
-    return any(_is_news(change, known.get(change.key), sensitive) for change in changes)
+    return [change for change in changes if _is_news(change, known.get(change.key), sensitive)]
 
 
 def _is_news(change: Change, known: RowVersion | None, sensitive: frozenset[str]) -> bool:

@@ -48,13 +48,18 @@ def take_inventory(reader: Reader) -> InventoryCounts:
         missing = unseen_keys(conn, sync, before=began)
     for batch in _batched(missing, reader.landing.fetch_batch):
         counts.gone += reader.settle_missing(batch)
-    if counts.counted and newest < cursor - 1 and reader.landing.rewinds:
+    if counts.counted and newest < cursor - 1 and reader.landing.rewinds and _is_rewound(source, cursor):
         reader.observer.warn(
             f"The newest change that {sync} finds in its source is older than what it has read: a backup was restored, "
             "or the newest record deleted. Everything is read again."
         )
         order_full_read(conn, sync)
     return counts
+
+
+def _is_rewound(source: InventorySource, cursor: int) -> bool:
+    """Tell whether also what is there but not counted, such as archived records, is older than the cursor."""
+    return source.head().position < cursor - 1
 
 
 def _news(reader: Reader, page: Sequence[InventoryItem]) -> list[Change]:

@@ -14,7 +14,7 @@ from sync_orchestration.mapping.diff import payload_hash
 from sync_orchestration.mapping.scrub import SENSITIVE_NAMES, scrub
 from sync_orchestration.pipeline.ahead import one_ahead
 from sync_orchestration.pipeline.chunk import Chunk
-from sync_orchestration.pipeline.history import head_of, refuse_foreign_history, refuse_rewound
+from sync_orchestration.pipeline.history import first_position, head_of, refuse_foreign_history, refuse_rewound
 from sync_orchestration.pipeline.protocols import Change, Observer, Source, SourceHead, SourceRecord
 from sync_orchestration.pipeline.windows import Window, window_at
 
@@ -29,7 +29,7 @@ class Landing:
     show a lower version late. `chunk` bounds the changes that are coalesced in memory before they are landed.
     `feed` says what positions are: `versions`, each the position of one change; `times`, which changes may share; or
     a `sweep`, the order of the records themselves, which has no history and is read whole. `rewinds`: times that lie
-    behind the cursor everywhere are a sign of a restored backup.
+    behind the cursor everywhere are a sign of a restored backup. `pushed`: records come by themselves.
     """
 
     sync: str
@@ -42,6 +42,7 @@ class Landing:
     sensitive: frozenset[str] = SENSITIVE_NAMES
     feed: Feed = "versions"
     rewinds: bool = True
+    pushed: bool = False
 
 
 @dataclass(slots=True)
@@ -113,7 +114,9 @@ class Reader:
                 return state
             # A record's own time may be long before the head, and must still outrank what the row was landed with.
             rows.rebase_positions(self.conn, self.landing.sync, 0 if self._by_time else head.position)
-            window = window_at(head.position, self.landing.window_size)
+            window = window_at(
+                first_position(self.conn, head.position, by_time=self._by_time), self.landing.window_size
+            )
             return change_state(
                 self.conn,
                 state,
@@ -154,7 +157,7 @@ class Reader:
             change_state(
                 self.conn,
                 state,
-                last_position=position + 1,
+                last_position=position if self._by_time else position + 1,  # a second may not be over yet
                 baseline_from=None,
                 baseline_after=None,
                 baseline_seen=None,
@@ -208,7 +211,7 @@ class Reader:
         What is fetched now is newer than what the row was landed with, although the change's own position is lower.
         """
         late = [change.key for change in changes if change.position < cursor]
-        if not late or self._by_time:
+        if not late:
             return changes
         places = rows.places(self.conn, self.landing.sync, late)
         return [

@@ -4,15 +4,20 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from sync_orchestration.interface.looks import Relative
 from sync_orchestration.interface.rows import ClaimedRow, Payload
 from sync_orchestration.mapping.compile import Mapping as RecordMapping
 from sync_orchestration.mapping.conditions import Condition
 from sync_orchestration.mapping.diff import changed_fields
 from sync_orchestration.mapping.records import MappedRecord, RecordError, Reference
+from sync_orchestration.mapping.scrub import SENSITIVE_NAMES, scrub
 from sync_orchestration.pipeline.lookup import Question
 from sync_orchestration.pipeline.protocols import CurrentRecord, Target, TargetRecord
 
-Action = Literal["create", "update", "delete", "unchanged", "skip", "fail"]
+Action = Literal["create", "update", "delete", "unchanged", "skip", "fail", "wait"]
+
+WAITS = "waits_for_record"
+"""The code of a row that names another record of its sync which is not written yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +33,26 @@ class Precedence:
 
 
 @dataclass(frozen=True, slots=True)
+class Family:
+    """Finds the records of a sync that others of it name by their keys.
+
+    `find` takes a source system and keys; `value` turns a target id into what the target's field holds.
+    """
+
+    find: Callable[[str, Collection[str]], Mapping[str, Relative]]
+    value: Callable[[str], Any] = str
+
+
+@dataclass(frozen=True, slots=True)
 class Translation:
     """How one sync turns source records into target records.
 
     `external_id` makes the stable id of a record in the target from its key. `when` is the condition under which
     a record takes part at all. `archive_field` is the flag whose fall hides a record in the target. `enrich` adds
     what was looked up to the payloads of rows, or says why there is nothing. With `keep_when_empty` an empty value
-    leaves the target's as it is; the fields of `only_when_empty` are written only where the target has none.
+    leaves the target's as it is; the fields of `only_when_empty` are written only where the target has none. Fields
+    named like one of `sensitive` are written nowhere, at any depth. `family` knows the records that others name.
+    `identity` is the key that external ids are made of.
     """
 
     mapping: RecordMapping
@@ -45,11 +63,17 @@ class Translation:
     keep_when_empty: bool = False
     only_when_empty: frozenset[str] = frozenset()
     precedence: Precedence | None = None
+    sensitive: frozenset[str] = SENSITIVE_NAMES
+    family: Family | None = None
+    identity: Callable[[ClaimedRow], str] = lambda row: row.record_key
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedWrite:
-    """What is to happen to one row. `changes` names each field that differs: (before, after)."""
+    """What is to happen to one row. `changes` names each field that differs: (before, after).
+
+    `awaits` is the key of a record of the same sync that must be written first.
+    """
 
     row: ClaimedRow
     action: Action
@@ -58,6 +82,7 @@ class PlannedWrite:
     changes: Mapping[str, tuple[Any, Any]] | None = None
     errors: tuple[RecordError, ...] = ()
     reason: str | None = None
+    awaits: str | None = None
 
 
 def plan_writes(
@@ -117,15 +142,21 @@ def _target_records(
     """Map the rows and resolve their references; a record's errors are gathered, not raised."""
     mapped = [(row, translation.mapping.apply(payload)) for row, payload in rows]
     references = {v for _, m in mapped for v in m.values.values() if isinstance(v, Reference)}
-    found = target.resolve(sorted(references, key=repr)) if references else {}
+    related = sorted((r for r in references if not r.is_same_sync), key=repr)
+    relatives = _relatives(mapped, translation.family)
+    found_there = target.resolve(related) if related else {}
     good: list[tuple[ClaimedRow, TargetRecord]] = []
     failed: list[PlannedWrite] = []
     for row, record in mapped:
+        found = {**found_there, **relatives.get(row.source_system, {})}
         errors = (*record.errors, *_unknown_references(record, found))
         if errors:
-            failed.append(PlannedWrite(row, "fail", errors=errors))
+            waits = all(error.code == WAITS for error in errors)
+            awaited = _awaited(record, found)
+            failed.append(PlannedWrite(row, "wait" if waits else "fail", errors=errors, awaits=awaited))
             continue
-        values = {f: found[v] if isinstance(v, Reference) else v for f, v in record.values.items()}
+        values: dict[str, Any] = {f: found[v] if isinstance(v, Reference) else v for f, v in record.values.items()}
+        values = scrub(values, translation.sensitive)
         if translation.keep_when_empty:
             values = {f: v for f, v in values.items() if v not in ("", None)}
         good.append((row, _target_record(row, translation, values)))
@@ -135,22 +166,57 @@ def _target_records(
 def _target_record(row: ClaimedRow, translation: Translation, values: Mapping[str, Any]) -> TargetRecord:
     return TargetRecord(
         key=row.record_key,
-        external_id=translation.external_id(row.record_key),
+        external_id=translation.external_id(translation.identity(row)),
         values=values,
         target_id=row.target_id,
         seen=row.payload,
         # After a try without an answer nobody knows what the target holds.
         written=None if row.in_doubt else row.written,
         in_doubt=row.in_doubt,
+        processed_at=row.processed_at,
     )
+
+
+def _awaited(record: MappedRecord, found: Mapping[Reference, Any]) -> str | None:
+    """Return the key of a record of the same sync that is not written yet."""
+    named = (v for v in record.values.values() if isinstance(v, Reference) and v.is_same_sync)
+    return next((reference.value for reference in named if reference not in found), None)
 
 
 def _unknown_references(record: MappedRecord, found: Mapping[Reference, Any]) -> list[RecordError]:
     return [
-        RecordError("unknown_reference", name, f"the target has no {value.model} with {value.field} {value.value!r}")
+        RecordError(WAITS, name, f"waits for the record {value.value!r} of this sync, which is not written yet")
+        if value.is_same_sync
+        else RecordError(
+            "unknown_reference", name, f"the target has no {value.model} with {value.field} {value.value!r}"
+        )
         for name, value in record.values.items()
         if isinstance(value, Reference) and value not in found
     ]
+
+
+def _relatives(
+    mapped: Sequence[tuple[ClaimedRow, MappedRecord]], family: Family | None
+) -> dict[str, dict[Reference, Any]]:
+    """Return by source system what references to records of the same sync stand for, where those are written."""
+    named: dict[str, set[Reference]] = {}
+    for row, record in mapped:
+        own = {v for v in record.values.values() if isinstance(v, Reference) and v.is_same_sync}
+        if own:
+            named.setdefault(row.source_system, set()).update(own)
+    if not named or family is None:
+        return {}
+    found: dict[str, dict[Reference, Any]] = {}
+    for source_system, references in named.items():
+        known = family.find(source_system, {reference.value for reference in references})
+        found[source_system] = {
+            reference: family.value(target_id)
+            for reference in references
+            if (relative := known.get(reference.value)) is not None
+            and relative.operation != "delete"
+            and (target_id := relative.target_id) is not None
+        }
+    return found
 
 
 def _without_foreign_links(

@@ -65,7 +65,7 @@ class Previewer:
         state = read_state(self.conn, self.landing.sync)
         preview = Preview(shown)
         met: set[str] = set()
-        reads_all = whole or state.baseline_is_due or self.landing.feed == "sweep"
+        reads_all = whole or self.landing.feed == "sweep" or (state.baseline_is_due and not self.landing.pushed)
         for batch in self._all() if reads_all else self._news(state):
             met.update(row.record_key for row in batch)
             self._plan(batch, preview)
@@ -201,7 +201,7 @@ def _changes(plan: PlannedWrite) -> list[tuple[str, str, str]]:
             return changes or [("", "", f"is linked to {plan.current.target_id if plan.current else ''}")]
         case "delete":
             return [("", plan.row.target_id or "", "")]
-        case "fail":
+        case "fail" | "wait":
             return [(error.field or "", "", error.message) for error in plan.errors]
         case "skip":
             return [("", "", plan.reason or "")]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
 from sync_orchestration.interface.rows import Operation, Payload
@@ -110,7 +111,8 @@ class TargetRecord:
 
     `seen` is the record as its source told it; a target that is the same system may spare itself a read by it.
     `written` is what the target was last given and took, for one that cannot be read in batches. `in_doubt`: an
-    earlier try may have reached the target without our hearing of it.
+    earlier try may have reached the target without our hearing of it. `processed_at` is when it was last written or
+    deleted: a record that is made anew after its deletion is another one.
     """
 
     key: str
@@ -120,6 +122,7 @@ class TargetRecord:
     seen: Payload | None = None
     written: Payload | None = None
     in_doubt: bool = False
+    processed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

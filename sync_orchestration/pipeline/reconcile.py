@@ -71,7 +71,7 @@ def _findings(plan: PlannedWrite) -> Iterator[tuple[str, str, str, str, str]]:
     key = plan.row.record_key
     if plan.action == "create" or (plan.current is not None and not plan.current.linked):
         yield key, "missing", "", "", ""
-    elif plan.action == "fail":
+    elif plan.action in ("fail", "wait"):
         yield from ((key, "refused", error.field or "", error.message, "") for error in plan.errors)
     else:
         for name, (before, after) in (plan.changes or {}).items():

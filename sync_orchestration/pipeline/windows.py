@@ -38,11 +38,21 @@ def window_at(position: int, size: int) -> Window:
 def window_of_key(key: str, size: int) -> Window:
     """Return the window with this partition key. Raises ValueError for a key that names no window of `size`."""
     if size == DAY:
-        midnight = datetime.combine(date.fromisoformat(key), datetime.min.time(), UTC)
-        return window_at(int(midnight.timestamp()), size)
+        return _day_of_key(key)
     if len(key) != _DIGITS or not key.isdecimal() or int(key) % size:
         raise ValueError(f"{key!r} is not the start of a window of {size} positions")
     return Window(int(key), int(key) + size)
+
+
+def _day_of_key(key: str) -> Window:
+    try:
+        midnight = datetime.combine(date.fromisoformat(key), datetime.min.time(), UTC)
+    except ValueError:
+        raise ValueError(f"{key!r} is not the date of a day") from None
+    day = window_at(int(midnight.timestamp()), DAY)
+    if day.key != key:  # a date in another notation, 20261122 or 2026-W47-7
+        raise ValueError(f"{key!r} is not the date of a day as its window is named, {day.key}")
+    return day
 
 
 def windows_between(first: int, last: int, size: int) -> Iterator[Window]:

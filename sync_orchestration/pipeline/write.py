@@ -8,12 +8,12 @@ from typing import Any
 
 from psycopg import Connection
 
-from sync_orchestration.interface import rows
+from sync_orchestration.interface import requeue, rows
 from sync_orchestration.interface.attempts import Attempt, log_attempts
 from sync_orchestration.interface.rows import ClaimedRow, Scope, Settlement, Worker
 from sync_orchestration.interface.state import change_state, database_time, lock_state
 from sync_orchestration.mapping.records import RecordError
-from sync_orchestration.pipeline.errors import SyncError
+from sync_orchestration.pipeline.errors import SyncError, may_have_acted
 from sync_orchestration.pipeline.guard import DeleteGuard, held_message
 from sync_orchestration.pipeline.passes import progress
 from sync_orchestration.pipeline.plan import PlannedWrite, Translation, plan_writes
@@ -53,6 +53,7 @@ class Writer:
     observer: Observer
     counts: WriteCounts = field(default_factory=WriteCounts)
     _archived: int = field(default=0, init=False)
+    _written_since_look: bool = field(default=False, init=False)
 
     @property
     def conn(self) -> Connection[Any]:
@@ -65,26 +66,53 @@ class Writer:
         """
         sync = self.writing.sync
         rows.release_dead_claims(self.conn, sync)
-        rows.requeue_due(self.conn, sync)
+        requeue.requeue_due(self.conn, sync)
         known, deletes = rows.count_known_and_deletes(self.conn, sync)
+        batch, sure = list[ClaimedRow](), list[str]()
         try:
-            while batch := rows.claim(self.worker, sync, scope, self.writing.claim_batch):
-                self._write_batch(batch, known, deletes)
+            while batch := self._claimed(scope):
+                for _, group in groupby(sorted(batch, key=_sender), key=_sender):
+                    self._write_rows(list(group), known, deletes)
+        except SyncError as error:
+            if not may_have_acted(error):
+                sure = [row.record_key for row in batch if not row.in_doubt]
+            raise
         finally:
-            rows.unclaim(self.worker, sync)
+            rows.unclaim(self.worker, sync, sure)
         return self.counts
 
-    def _write_batch(self, batch: list[ClaimedRow], known: int, deletes: int) -> None:
+    def _claimed(self, scope: Scope) -> list[ClaimedRow]:
+        """Claim the next rows; when there are none, those that waited for what has been written meanwhile."""
+        sync, limit = self.writing.sync, self.writing.claim_batch
+        batch = rows.claim(self.worker, sync, scope, limit)
+        if not batch and self._written_since_look and requeue.requeue_waiting(self.conn, sync):
+            self._written_since_look = False
+            batch = rows.claim(self.worker, sync, scope, limit)
+        return batch
+
+    def _write_rows(self, batch: list[ClaimedRow], known: int, deletes: int) -> None:
+        """Write rows of one source system; those that name others of the batch come after them."""
+        while batch:
+            written_before = self.counts.processed + self.counts.unchanged
+            waiting = self._write_ready(batch, known, deletes)
+            if waiting and self.counts.processed + self.counts.unchanged == written_before:
+                self._settle(waiting, {}, database_time(self.conn))
+                return
+            batch = [plan.row for plan in waiting]
+
+    def _write_ready(self, batch: list[ClaimedRow], known: int, deletes: int) -> list[PlannedWrite]:
+        """Write the rows that wait for no other; returns those that do."""
         with rows.adoption_lock(self.conn, self.writing.sync, wanted=any(row.target_id is None for row in batch)):
             planned = plan_writes(batch, self.writing.translation, self.target, self._linked_elsewhere)
-            planned = self._hold_flood(planned, known, deletes)
+            ready = self._hold_flood([plan for plan in planned if plan.action != "wait"], known, deletes)
             started_at = database_time(self.conn)
-            outcomes, fault = self._apply(planned)
+            outcomes, fault = self._apply(ready)
             # What the target answered before it failed is settled; the rest is given back and stays pending.
-            answered = [p for p in planned if p.row.record_key in outcomes or not _is_sent(p)]
+            answered = [p for p in ready if p.row.record_key in outcomes or not _is_sent(p)]
             self._settle(answered, outcomes, started_at)
         if fault is not None:
             raise fault
+        return [plan for plan in planned if plan.action == "wait"]
 
     def _linked_elsewhere(self, target_ids: Sequence[str]) -> set[str]:
         return rows.known_targets(self.conn, self.writing.sync, target_ids)
@@ -129,6 +157,10 @@ class Writer:
                 outcomes.update(self.target.delete(deletes))
         except PartlyDoneError as error:
             return {**outcomes, **error.outcomes}, error.cause
+        except SyncError as error:
+            if not outcomes:
+                raise
+            return outcomes, error
         return outcomes, None
 
     def _settle(self, planned: Sequence[PlannedWrite], outcomes: dict[str, Outcome], started_at: datetime) -> None:
@@ -149,16 +181,19 @@ class Writer:
     def _settlement(self, plan: PlannedWrite, outcome: Outcome | None, now: datetime) -> Settlement:
         row = plan.row
         if plan.action == "skip":
-            return _skip(plan, plan.current.target_id if plan.current else row.target_id)
+            skipped = _skip(plan, plan.current.target_id if plan.current else row.target_id)
+            return replace(skipped, in_doubt=row.in_doubt)
         if plan.action == "unchanged":
             target_id = plan.current.target_id if plan.current else row.target_id
             return Settlement(row, "processed", target_id, counts=False)
-        if plan.action == "fail":
-            return _failure(row, plan.errors, None)
+        if plan.action in ("fail", "wait"):
+            # Nothing was sent, so what an earlier try left in doubt is so still.
+            again = _next_attempt(row, now) if plan.action == "wait" else None
+            return replace(_failure(row, plan.errors, again), in_doubt=row.in_doubt, awaits=plan.awaits)
         if outcome is None:
             raise RuntimeError(f"the target told no outcome for record {row.record_key}")
         if outcome.error is None and plan.reason:
-            return _skip(plan, outcome.target_id)
+            return replace(_skip(plan, outcome.target_id), written=outcome.written)
         if outcome.error is None:
             return Settlement(row, "processed", outcome.target_id, written=outcome.written)
         failure = _failure(row, (outcome.error,), _next_attempt(row, now) if outcome.transient else None)
@@ -185,7 +220,12 @@ class Writer:
         for name, group in groupby(ordered, key=_counted_as):
             number = len(list(group))
             setattr(self.counts, name, getattr(self.counts, name) + number)
+            self._written_since_look |= name == "processed"
             self.observer.progress(name, number)
+
+
+def _sender(row: ClaimedRow) -> str:
+    return row.source_system
 
 
 def _is_sent(plan: PlannedWrite) -> bool:

@@ -39,17 +39,17 @@ class FlexiClient:
         self.http = http
         self.company = company
         self.feed_format = feed_format
-        self._base = f"/c/{quote(company, safe='')}"
+        self.base = f"/c/{quote(company, safe='')}"
 
     def tracking_is_on(self) -> bool:
         """Tell whether the Changes API is on. The flag is the answer's `success`, which is no error here."""
-        answer, body = self._json("GET", f"{self._base}/changes/status.json")
-        self._refuse_errors(answer, body, no_licence=_NO_LICENCE)
+        answer, body = self._json("GET", f"{self.base}/changes/status.json")
+        self.refuse_errors(answer, body, no_licence=_NO_LICENCE)
         return str(winstrom_of(body, self.http, answer).get("success")).lower() == "true"
 
     def switch_tracking(self, *, on: bool) -> None:
         """Turn the Changes API on or off. Turning it on needs a moment in which nobody works in the company."""
-        path = f"{self._base}/changes/{'enable' if on else 'disable'}.json"
+        path = f"{self.base}/changes/{'enable' if on else 'disable'}.json"
         # The failed lock is a 500, which elsewhere is worth another try at once.
         answer = self.http.send("PUT", path, refusals=(500,))
         if answer.status == 200:
@@ -60,13 +60,13 @@ class FlexiClient:
                 "Flexi could not lock its tables, since somebody is logged in. Have everybody leave the company "
                 f"{self.company}, then switch tracking on again."
             )
-        self._refuse_errors(answer, parsed(answer), no_licence=_NO_LICENCE)
+        self.refuse_errors(answer, parsed(answer), no_licence=_NO_LICENCE)
         raise ConfigurationError(f"Flexi did not switch the Changes API (status {answer.status}): “{text}”.")
 
     def fingerprint(self) -> str:
         """Return what tells this company from another one of the same name: its id and time of creation."""
-        answer, body = self._json("GET", f"{self._base}.json")
-        self._refuse_errors(answer, body)
+        answer, body = self._json("GET", f"{self.base}.json")
+        self.refuse_errors(answer, body)
         companies = body.get("companies") if isinstance(body, dict) else None
         company = companies.get("company") if isinstance(companies, dict) else None
         if isinstance(company, list):
@@ -81,8 +81,8 @@ class FlexiClient:
     def global_version(self, evidence: str) -> int:
         """Return the company's newest version, as a list of `evidence` tells it."""
         params = {"limit": "1", "detail": "id", "add-global-version": "true"}
-        answer, body = self._json("GET", f"{self._base}/{evidence}.json", params=params)
-        self._refuse_errors(answer, body, evidence=evidence)
+        answer, body = self._json("GET", f"{self.base}/{evidence}.json", params=params)
+        self.refuse_errors(answer, body, evidence=evidence)
         version = winstrom_of(body, self.http, answer).get("@globalVersion")
         try:
             return int(version)  # type: ignore[arg-type]
@@ -92,13 +92,13 @@ class FlexiClient:
     def feed(self, start: int, evidences: Sequence[str], limit: int = PAGE) -> FlexiFeedPage:
         """Read one page of changes from version `start` on, inclusive."""
         params = [("start", str(start)), ("limit", str(limit)), *(("evidence", e) for e in evidences)]
-        path = f"{self._base}/changes.{self.feed_format}"
+        path = f"{self.base}/changes.{self.feed_format}"
         if self.feed_format == "xml":
             answer = self.http.send("GET", path, params=params)
-            self._refuse_errors(answer, parsed(answer), no_licence=_NO_LICENCE)
+            self.refuse_errors(answer, parsed(answer), no_licence=_NO_LICENCE)
             return page_from_xml(answer, self.http)
         answer, body = self._json("GET", path, params=params)
-        self._refuse_errors(answer, body, no_licence=_NO_LICENCE)
+        self.refuse_errors(answer, body, no_licence=_NO_LICENCE)
         return page_from_json(winstrom_of(body, self.http, answer), answer, self.http)
 
     def records(
@@ -110,11 +110,11 @@ class FlexiClient:
             params["relations"] = ",".join(relations)
         answer, body = self._json(
             "POST",
-            f"{self._base}/{evidence}/get.json",
+            f"{self.base}/{evidence}/get.json",
             params=params,
             json_body={"winstrom": {"id": [int(i) for i in ids]}},
         )
-        self._refuse_errors(answer, body, evidence=evidence)
+        self.refuse_errors(answer, body, evidence=evidence)
         return rows_of(winstrom_of(body, self.http, answer), evidence, answer, self.http)
 
     def list_after(
@@ -125,8 +125,8 @@ class FlexiClient:
         params = {"order": "id", "limit": str(limit), "detail": detail, "filtrovat-platnost": "false"}
         if relations:
             params["relations"] = ",".join(relations)
-        answer, body = self._json("GET", f"{self._base}/{evidence}{where}.json", params=params)
-        self._refuse_errors(answer, body, evidence=evidence)
+        answer, body = self._json("GET", f"{self.base}/{evidence}{where}.json", params=params)
+        self.refuse_errors(answer, body, evidence=evidence)
         found = rows_of(winstrom_of(body, self.http, answer), evidence, answer, self.http)
         ids = [int(row["id"]) for row in found]
         if ids != sorted(set(ids)) or (after is not None and ids and ids[0] <= after):
@@ -145,7 +145,7 @@ class FlexiClient:
     def _json(self, method: str, path: str, **request: Any) -> tuple[Answer, Any]:
         return self.http.send_json(method, path, **request)
 
-    def _refuse_errors(
+    def refuse_errors(
         self, answer: Answer, body: Any, *, evidence: str | None = None, no_licence: str | None = None
     ) -> None:
         """Raise the SyncError that an error answer stands for; statuses as in article 4719646."""

@@ -98,9 +98,10 @@ class Pause(Protocol):
 class _PassingFaultError(Exception):
     """A fault that the same request may not meet again."""
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
+    def __init__(self, message: str, retry_after: float | None = None, *, may_have_acted: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.may_have_acted = may_have_acted
 
 
 class HttpClient:
@@ -194,7 +195,7 @@ class HttpClient:
         try:
             return attempt()
         except _PassingFaultError as fault:
-            raise UnavailableError(str(fault), fault.retry_after) from None
+            raise UnavailableError(str(fault), fault.retry_after, may_have_acted=fault.may_have_acted) from None
 
     def _with_retries(self, attempt: Callable[[], T]) -> T:
         settings = self.settings
@@ -205,12 +206,15 @@ class HttpClient:
             asked = fault.retry_after if isinstance(fault, _PassingFaultError) else None
             return max(growing(state), asked or 0.0)
 
-        failures, patience = 0, _PATIENCE * settings.longest_wait
+        failures, patience, acted = 0, _PATIENCE * settings.longest_wait, False
 
         def has_failed_enough(state: RetryCallState) -> bool:
             # Being told when to come back is how a quota works: for a while that is no failure.
-            nonlocal failures, patience
+            nonlocal failures, patience, acted
             fault = state.outcome.exception() if state.outcome else None
+            if isinstance(fault, _PassingFaultError):
+                # What an earlier try may have done is not undone by how the last one ended.
+                fault.may_have_acted = acted = acted or fault.may_have_acted
             asked = (fault.retry_after if isinstance(fault, _PassingFaultError) else None) or 0.0
             failures += not 0 < asked <= patience
             patience -= asked
@@ -289,8 +293,9 @@ class HttpClient:
 
     def _lost(self, fault: str, error: BaseException, *, repeatable: bool) -> Exception:
         """Return what to raise for a request whose answer did not arrive."""
-        if repeatable or never_arrived(error):
-            return _PassingFaultError(fault)
+        arrived = not never_arrived(error)
+        if repeatable or not arrived:
+            return _PassingFaultError(fault, may_have_acted=arrived)
         return UnavailableError(fault, may_have_acted=True)
 
     def _exchange(
@@ -338,7 +343,7 @@ class HttpClient:
             if wait and self.pause is not None:
                 self.pause.prolong(wait)
             if repeatable or answer.status in (429, 503):
-                raise _PassingFaultError(message, wait)
+                raise _PassingFaultError(message, wait, may_have_acted=answer.status not in (429, 503))
             raise UnavailableError(message, wait, may_have_acted=True)
         if answer.status in (301, 302, 303, 307, 308):
             where = self.masked(answer.headers.get("Location", "nowhere"))

@@ -29,7 +29,7 @@ from sync_orchestration.components.telling import Watch, look_at_rows, look_at_r
 from sync_orchestration.definitions import Project
 from sync_orchestration.interface.attempts import purge
 from sync_orchestration.interface.incidents import standings
-from sync_orchestration.interface.rows import requeue_failed
+from sync_orchestration.interface.requeue import requeue_failed
 from sync_orchestration.interface.state import database_time
 from sync_orchestration.pipeline.errors import ConfigurationError
 from sync_orchestration.sandbox.faults import FaultRule

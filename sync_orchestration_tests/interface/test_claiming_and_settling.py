@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from sync_orchestration.interface import rows
+from sync_orchestration.interface import requeue, rows
 from sync_orchestration.interface.database import connect
 from sync_orchestration.interface.rows import Scope, Worker, claim
 from sync_orchestration.interface.state import database_time
@@ -178,7 +178,7 @@ def test_a_failure_is_kept_with_its_reason_its_field_and_since_when(worker: Work
         1,
         None,
     )
-    rows.requeue_failed(conn, SYNC, None)
+    requeue.requeue_failed(conn, SYNC, None)
     settle_as(worker, claim_all(worker), "failed", error_code="email", error_field="email", error_message="still none")
     (second,) = rows.failing_rows(conn, SYNC)
     assert (second.first_failed_at, second.attempts) == (first.first_failed_at, 2)
@@ -191,7 +191,7 @@ def test_success_clears_the_error(worker: Worker) -> None:
     conn = worker.connection
     land_these(conn, record("1", 5))
     settle_as(worker, claim_all(worker), "failed", error_code="email", error_field="email", error_message="no address")
-    rows.requeue_failed(conn, SYNC, None)
+    requeue.requeue_failed(conn, SYNC, None)
     settle_as(worker, claim_all(worker), "processed", target_id="41")
     row = row_of(conn, "1")
     assert [row[n] for n in ("error_code", "error_field", "error_message", "first_failed_at")] == [None] * 4
@@ -221,7 +221,7 @@ def test_a_passing_fault_is_due_again_when_its_time_has_come(worker: Worker) -> 
         when = {"due": now - timedelta(seconds=1), "later": now + timedelta(hours=1)}.get(row.record_key)
         settle_as(worker, [row], "failed", error_code="x", error_message="x", next_attempt_at=when)
     assert rows.pending_windows(conn, SYNC) == ["000000000000"]
-    assert rows.requeue_due(conn, SYNC) == 1
+    assert requeue.requeue_due(conn, SYNC) == 1
     assert statuses(conn) == {"due": "pending", "later": "failed", "never": "failed"}
     assert [(row.record_key, row.attempts) for row in claim_all(worker)] == [("due", 1)]
 
@@ -252,7 +252,7 @@ def test_a_person_puts_failed_rows_through_again(
     worker: Worker, keys: list[str] | None, confirmed: bool, requeued: set[str]
 ) -> None:
     fail_three(worker)
-    assert set(rows.requeue_failed(worker.connection, SYNC, keys, confirm_deletes=confirmed)) == requeued
+    assert set(requeue.requeue_failed(worker.connection, SYNC, keys, confirm_deletes=confirmed)) == requeued
     assert {row.record_key: row.delete_confirmed for row in claim_all(worker)} == {
         key: key == "held" for key in requeued
     }
@@ -264,7 +264,7 @@ def test_confirmed_deletes_are_not_counted_as_a_flood(worker: Worker) -> None:
     land_these(conn, record("1", 2, None), record("2", 2, None))
     assert rows.count_known_and_deletes(conn, SYNC) == (3, 2)
     settle_as(worker, claim_all(worker, limit=1), "failed", error_code="delete_held", error_message="held")
-    rows.requeue_failed(conn, SYNC, None, confirm_deletes=True)
+    requeue.requeue_failed(conn, SYNC, None, confirm_deletes=True)
     assert rows.count_known_and_deletes(conn, SYNC) == (3, 1)
 
 

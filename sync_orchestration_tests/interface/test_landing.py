@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import Connection
 
-from sync_orchestration.interface import rows
+from sync_orchestration.interface import requeue, rows
 from sync_orchestration.interface.rows import LandedRecord, Operation, Worker
 from sync_orchestration.interface.state import database_time
 from sync_orchestration_tests.interface.at_hand import (
@@ -269,7 +269,7 @@ def test_a_word_for_a_delete_does_not_count_for_the_next_one(worker: Worker) -> 
     process(worker, record("1", 5))
     land_these(conn, record("1", 6, None))
     settle_as(worker, claim_all(worker), "failed", error_code="delete_held", error_message="held")
-    rows.requeue_failed(conn, SYNC, None, confirm_deletes=True)
+    requeue.requeue_failed(conn, SYNC, None, confirm_deletes=True)
     settle_as(worker, claim_all(worker), "processed")
     process(worker, record("1", 7, "A"))
     land_these(conn, record("1", 8, None))

@@ -1,3 +1,7 @@
+import builtins
+import json
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -162,3 +166,45 @@ def test_the_comparisons_agree_with_one_another(left: JSON, right: JSON) -> None
         assert not answers["="]
     assert answers["<"] <= answers["<="]
     assert answers[">"] <= answers[">="]
+
+
+ATTRIBUTES = sorted({name for kind in (dict, list, str, int, bool) for name in dir(kind)})
+
+
+@given(st.lists(st.sampled_from([*ATTRIBUTES, "a", "0"]), min_size=1, max_size=4).map(".".join), VALUES)
+def test_a_path_finds_keys_of_json_and_never_what_python_has_under_that_name(path: str, value: JSON) -> None:
+    found = compile_condition(f"{path} is not empty").holds({"a": value})
+    first, *steps = path.split(".")
+    if first != "a" or any(step in ATTRIBUTES and f'"{step}"' not in json.dumps(value) for step in steps):
+        assert not found
+
+
+HOSTILE = [
+    "().__class__.__bases__[0].__subclasses__()",
+    "__import__('os').system('touch /tmp/executed')",
+    "a.__class__.__init__.__globals__ is empty and exec('1')",
+    "[x for x in (1).__class__.__mro__]",
+    "lambda: a",
+    "a if a else b",
+    "f'{a}' = 'x'",
+    "a = eval('1')",
+    "open('/etc/passwd') = ''",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_python_is_no_condition(text: str) -> None:
+    with pytest.raises(ConditionError):
+        compile_condition(text)
+
+
+@pytest.mark.parametrize("name", ["eval", "exec", "compile", "__import__", "open"])
+def test_nothing_is_executed_whatever_the_condition(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[object] = []
+    conditions = [*HOSTILE, "a", "a.__class__ = 'x'", "__builtins__ is empty", "eval = 'x' or exec in ('y')"]
+    with monkeypatch.context() as patch:
+        patch.setattr(builtins, name, lambda *given, **more: called.append((given, more)))
+        for text in conditions:
+            with suppress(ConditionError):
+                compile_condition(text).holds({"a": {"b": [1, "x"]}})
+    assert called == []

@@ -1,15 +1,17 @@
 """Windows are partitions: they tile the positions, their keys sort as text, neighbours make runs."""
 
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_orchestration.pipeline.windows import Window, neighbours, window_at, window_of_key, windows_between
+from sync_orchestration.pipeline.windows import DAY, Window, neighbours, window_at, window_of_key, windows_between
 
 POSITIONS = st.integers(0, 10**12 - 1)
-SIZES = st.integers(1, 10**6)
+SIZES = st.integers(1, 10**6).filter(lambda size: size != DAY)
+MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001
 
 
 @given(position=POSITIONS, size=SIZES)
@@ -69,3 +71,42 @@ def test_neighbours_cover_every_window_once_adjoin_and_never_exceed_the_limit(
     for one, following in pairwise(groups):
         # No more groups than needed: two that adjoin are apart only because the first is full.
         assert len(one) == limit or one[-1].end != following[0].start
+
+
+# Days
+
+
+@given(moment=MOMENTS)
+def test_a_window_of_a_days_seconds_is_named_by_its_date_in_utc(moment: datetime) -> None:
+    window = window_at(int(moment.timestamp()), DAY)
+    assert window.key == moment.date().isoformat()
+    assert window_of_key(window.key, DAY) == window
+    assert int(moment.timestamp()) in window
+
+
+@given(moments=st.lists(MOMENTS, min_size=2))
+def test_days_sort_as_text_like_their_windows_do(moments: list[datetime]) -> None:
+    windows = [window_at(int(moment.timestamp()), DAY) for moment in moments]
+    assert sorted(window.key for window in windows) == [window.key for window in sorted(windows)]
+
+
+@given(first=st.dates(date(1970, 1, 1), date(2100, 1, 1)), more=st.integers(0, 800))
+def test_the_days_between_two_days_are_all_of_them(first: date, more: int) -> None:
+    start = window_of_key(first.isoformat(), DAY).start
+    keys = [window.key for window in windows_between(start, start + more * DAY, DAY)]
+    assert keys == [(first + timedelta(days=n)).isoformat() for n in range(more + 1)]
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["", "today", "2026-11-31", "2026-11", "20261122", "2026-W47-7", "2026-11-22T00:00", "000000000000", " 2026-11-22"],
+)
+def test_what_names_no_day_is_refused(key: str) -> None:
+    with pytest.raises(ValueError, match="day"):
+        window_of_key(key, DAY)
+
+
+def test_adjoining_days_are_neighbours_over_the_end_of_a_month() -> None:
+    days = [window_of_key(key, DAY) for key in ("2026-12-01", "2026-11-30", "2026-11-28", "2027-01-01")]
+    groups = [[window.key for window in group] for group in neighbours(days, 10)]
+    assert groups == [["2026-11-28"], ["2026-11-30", "2026-12-01"], ["2027-01-01"]]

@@ -1,8 +1,8 @@
 """Map, write and settle: each record has its own fate, floods of deletes wait for a word, nothing is written twice."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg.rows import dict_row
 
-from sync_orchestration.interface import rows
+from sync_orchestration.interface import requeue, rows
 from sync_orchestration.interface.attempts import read_attempts
 from sync_orchestration.interface.database import connect
 from sync_orchestration.interface.rows import LandedRecord, Scope, hire_worker
@@ -20,9 +20,11 @@ from sync_orchestration.interface.state import database_time, read_state
 from sync_orchestration.mapping.compile import compile_mapping
 from sync_orchestration.mapping.conditions import compile_condition
 from sync_orchestration.mapping.diff import payload_hash
+from sync_orchestration.mapping.records import RecordError
 from sync_orchestration.pipeline.errors import UnavailableError
 from sync_orchestration.pipeline.guard import DeleteGuard
-from sync_orchestration.pipeline.plan import Translation
+from sync_orchestration.pipeline.plan import Precedence, Translation
+from sync_orchestration.pipeline.protocols import CurrentRecord, Outcome, PartlyDoneError, TargetRecord
 from sync_orchestration.pipeline.write import WriteCounts, Writer, Writing
 from sync_orchestration_tests.pipeline.conftest import Conn, new_sync
 from sync_orchestration_tests.pipeline.toys import KilledError, Notes, ToyTarget
@@ -193,7 +195,7 @@ def test_a_failed_record_waits_for_a_person_or_a_newer_change(sync: Sync) -> Non
     assert sync.write() == WriteCounts()
     sync.land(a={"email": "a@example.com"})
     assert sync.write() == WriteCounts(processed=1)
-    rows.requeue_failed(sync.db, sync.name, ["b"])
+    requeue.requeue_failed(sync.db, sync.name, ["b"])
     assert sync.write() == WriteCounts(failed=1)
     assert sync.row("b")["attempts"] == 2
 
@@ -220,7 +222,7 @@ def test_a_passing_fault_is_tried_again_later_and_later_and_then_waits_for_a_per
     assert minutes == [1, 10, 60, 360, None]
     assert sync.write() == WriteCounts()
     sync.target.busy = set()
-    rows.requeue_failed(sync.db, sync.name, None)
+    requeue.requeue_failed(sync.db, sync.name, None)
     assert sync.write() == WriteCounts(processed=1)
     assert sync.row("a")["next_attempt_at"] is None
 
@@ -302,9 +304,9 @@ def test_a_held_flood_waits_until_it_is_confirmed(db: Conn) -> None:
     sync = flooded(db)
     sync.land(**{f"k{n:02}": None for n in range(6)})
     sync.write()
-    assert rows.requeue_failed(sync.db, sync.name, None) == []
+    assert requeue.requeue_failed(sync.db, sync.name, None) == []
     assert sync.write() == WriteCounts()
-    assert len(rows.requeue_failed(sync.db, sync.name, None, confirm_deletes=True)) == 6
+    assert len(requeue.requeue_failed(sync.db, sync.name, None, confirm_deletes=True)) == 6
     assert sync.write() == WriteCounts(processed=6)
     assert len(sync.target.stored) == 6
 
@@ -332,7 +334,7 @@ def test_a_flood_of_archives_is_held_beyond_the_share(db: Conn, claim_batch: int
     assert sync.write(claim_batch=claim_batch) == WriteCounts(processed=4, failed=6)
     assert [row.error_code for row in failing(sync)] == ["delete_held"] * 6
     assert sum(values["active"] for values in sync.target.stored.values()) == 9
-    rows.requeue_failed(sync.db, sync.name, None, confirm_deletes=True)
+    requeue.requeue_failed(sync.db, sync.name, None, confirm_deletes=True)
     assert sync.write(claim_batch=claim_batch) == WriteCounts(processed=6)
     assert sum(values["active"] for values in sync.target.stored.values()) == 3
 
@@ -344,6 +346,230 @@ def test_records_that_come_back_from_the_archive_are_no_flood(db: Conn) -> None:
     sync.guard = DeleteGuard(0, 0)
     sync.land(**{f"k{n:02}": {"active": True} for n in range(12)})
     assert sync.write() == WriteCounts(processed=12)
+
+
+# Targets that cannot be read in batches
+
+
+@dataclass
+class BlindTarget(ToyTarget):
+    """A target that is compared with what it was last given. `fails_after` answers come, then it is down."""
+
+    fails_after: int | None = None
+    looked_up: list[str] = field(default_factory=list)
+    answered: int = 0
+
+    def current(self, records: Sequence[TargetRecord]) -> Mapping[str, CurrentRecord | RecordError]:
+        self._asked("current")
+        found: dict[str, CurrentRecord | RecordError] = {}
+        for record in records:
+            if record.in_doubt:
+                self.looked_up.append(record.key)
+                assert record.written is None, "what was given before the doubt tells nothing"
+                if self._has(record):
+                    found[record.key] = CurrentRecord(record.external_id, {}, linked=record.target_id is not None)
+            elif record.target_id is not None:
+                found[record.key] = CurrentRecord(record.target_id, record.written or {})
+        return found
+
+    def upsert(self, records: Sequence[TargetRecord], current: Mapping[str, CurrentRecord]) -> Mapping[str, Outcome]:
+        self._asked("upsert")
+        outcomes: dict[str, Outcome] = {}
+        for record in records:
+            if self.answered == self.fails_after:
+                raise PartlyDoneError(UnavailableError("the toy is down"), outcomes)
+            outcome = self._upsert(record)
+            self.answered += 1
+            lost = outcome.transient
+            outcomes[record.key] = replace(
+                outcome, written=None if outcome.error else dict(record.values), in_doubt=lost
+            )
+        return outcomes
+
+
+@pytest.fixture
+def blind(db: Conn) -> Sync:
+    return Sync(db, target=BlindTarget())
+
+
+def looked_up(sync: Sync) -> list[str]:
+    assert isinstance(sync.target, BlindTarget)
+    return sync.target.looked_up
+
+
+def given_last(sync: Sync, key: str) -> Any:
+    written = sync.row(key)["written"]
+    return written and written["name"]
+
+
+def test_what_the_target_was_given_is_remembered_and_the_same_is_not_given_again(blind: Sync) -> None:
+    blind.land(a={}, b={})
+    assert blind.write() == WriteCounts(processed=2)
+    assert given_last(blind, "a") == "a"
+    blind.land(a={"not mapped": 1}, b={"name": "B"})
+    assert blind.write() == WriteCounts(processed=1, unchanged=1)
+    assert (given_last(blind, "a"), given_last(blind, "b")) == ("a", "B")
+    assert looked_up(blind) == []
+
+
+def test_what_the_target_refused_is_not_taken_for_given(blind: Sync) -> None:
+    blind.land(a={})
+    blind.write()
+    blind.target.refuses = {"A": "no such name"}
+    blind.land(a={"name": "A"})
+    assert blind.write() == WriteCounts(failed=1)
+    assert (given_last(blind, "a"), blind.row("a")["in_doubt"]) == ("a", False)
+    blind.land(a={"name": "a"})
+    assert blind.write() == WriteCounts(unchanged=1)
+
+
+def test_a_deleted_record_is_forgotten_and_made_anew_when_it_comes_back(blind: Sync) -> None:
+    blind.land(a={})
+    blind.write()
+    blind.land(a=None)
+    blind.write()
+    assert given_last(blind, "a") is None
+    blind.land(a={})
+    assert blind.write() == WriteCounts(processed=1)
+    assert blind.names() == {"a": "a"}
+
+
+def test_a_record_that_comes_back_while_it_is_deleted_is_made_anew(blind: Sync, pipeline_url: str) -> None:
+    blind.land(a={})
+    blind.write()
+    blind.land(a=None)
+
+    def meanwhile(number: int, what: str) -> None:
+        if what == "delete":
+            with connect(pipeline_url) as other:
+                blind.land(other, a={})
+
+    blind.target.before = meanwhile
+    blind.write()
+    assert blind.names() == {"a": "a"}
+    assert (blind.statuses(), given_last(blind, "a")) == ({"a": "processed"}, "a")
+
+
+def test_of_a_record_that_comes_back_while_it_is_deleted_nothing_is_remembered(blind: Sync, pipeline_url: str) -> None:
+    blind.land(a={})
+    blind.write()
+    blind.land(a=None)
+    seen = []
+
+    def meanwhile(number: int, what: str) -> None:
+        if what == "delete":
+            with connect(pipeline_url) as other:
+                blind.land(other, a={"name": "back"})
+        elif what == "current":
+            seen.append(given_last(blind, "a"))
+
+    blind.target.before = meanwhile
+    blind.write()
+    assert seen[-1] is None, "what it held went with it"
+
+
+def test_a_record_that_another_sync_decides_in_part_is_remembered_as_it_was_given(blind: Sync) -> None:
+    precedence = Precedence("other", frozenset({"email"}), set)
+    blind.land(a={"email": "a@example.com"})
+    blind.write()
+    writer = blind.writer()
+    writer.writing = replace(writer.writing, translation=replace(TRANSLATION, precedence=precedence))
+    blind.land(a={"name": "A", "email": "b@example.com"})
+    assert writer.write(Scope()) == WriteCounts(skipped=1)
+    assert blind.names() == {"a": "A"}
+    assert given_last(blind, "a") == "A"
+    blind.land(a={"name": "a", "email": "a@example.com"})
+    assert blind.write() == WriteCounts(processed=1)
+    assert blind.names() == {"a": "a"}
+
+
+@pytest.mark.parametrize("answers", [0, 1, 2])
+def test_what_was_answered_before_the_target_failed_is_settled_and_the_rest_waits(blind: Sync, answers: int) -> None:
+    assert isinstance(blind.target, BlindTarget)
+    blind.land(a={}, b={}, c={}, bad={"email": "nobody"})
+    blind.target.fails_after = answers
+    with pytest.raises(UnavailableError, match="the toy is down"):
+        blind.write()
+    settled = dict.fromkeys("abc"[:answers], "processed") | dict.fromkeys("abc"[answers:], "pending")
+    assert blind.statuses() == {**settled, "bad": "failed"}
+    assert len(blind.attempts()) == answers + 1
+    blind.target.fails_after = None
+    assert blind.write() == WriteCounts(processed=3 - answers)
+    assert sorted(blind.target.written) == ["a", "b", "c"]
+
+
+def test_what_was_written_before_the_deletes_failed_is_settled(blind: Sync) -> None:
+    blind.land(gone={})
+    blind.write()
+    blind.land(a={}, gone=None)
+    blind.target.before = lambda number, what: down() if what == "delete" else None
+    with pytest.raises(UnavailableError):
+        blind.write()
+    assert blind.statuses() == {"a": "processed", "gone": "pending"}
+    blind.target.before = lambda number, what: None
+    assert blind.write() == WriteCounts(processed=1)
+    assert (blind.names(), blind.target.written) == ({"a": "a"}, ["gone", "a"])
+
+
+def test_after_a_worker_has_died_its_record_is_looked_up_before_it_is_made_anew(blind: Sync, pipeline_url: str) -> None:
+    blind.land(a={}, b={})
+    with connect(pipeline_url) as doomed:
+        pid = doomed.info.backend_pid
+
+        def killed(number: int, what: str) -> None:
+            if what == "upsert":
+                blind.target.stored["toy_a"] = {"name": "a"}  # it arrived, and nobody heard of it
+                blind.db.execute("SELECT pg_terminate_backend(%s, 10000)", [pid])
+                raise KilledError
+
+        blind.target.before = killed
+        with suppress(KilledError, psycopg.OperationalError):
+            blind.writer(doomed).write(Scope())
+    blind.target.before = lambda number, what: None
+    assert (blind.row("a")["in_doubt"], blind.row("b")["in_doubt"]) == (True, True)
+    assert blind.write() == WriteCounts(processed=2)
+    assert looked_up(blind) == ["a", "b"]
+    assert (blind.row("a")["target_id"], blind.row("a")["in_doubt"]) == ("toy_a", False)
+    blind.land(a={"name": "A"})
+    blind.write()
+    assert looked_up(blind) == ["a", "b"], "and then there is no doubt any more"
+
+
+def test_a_write_whose_answer_was_lost_is_in_doubt_until_the_target_answers(blind: Sync) -> None:
+    blind.target.busy = {"a"}
+    blind.land(a={})
+    blind.write()
+    assert (blind.row("a")["status"], blind.row("a")["in_doubt"]) == ("failed", True)
+    blind.target.busy = set()
+    blind.time_passes()
+    assert blind.write() == WriteCounts(processed=1)
+    assert (looked_up(blind), blind.row("a")["in_doubt"]) == (["a"], False)
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "status"), [({"email": "nobody"}, "failed"), ({"kind": "draft"}, "skipped")], ids=["bad", "draft"]
+)
+def test_the_doubt_outlasts_a_state_of_the_record_that_is_not_sent(
+    blind: Sync, meanwhile: dict[str, str], status: str
+) -> None:
+    blind.target.busy = {"a"}
+    blind.land(a={})
+    blind.write()
+    blind.target.busy = set()
+    blind.land(a=meanwhile)
+    blind.write()
+    assert (blind.row("a")["status"], blind.row("a")["in_doubt"]) == (status, True)
+    blind.land(a={})
+    blind.write()
+    assert looked_up(blind) == ["a"]
+
+
+def test_a_claim_that_is_given_back_by_a_target_that_cannot_be_reached_leaves_no_doubt(blind: Sync) -> None:
+    blind.land(a={})
+    blind.target.before = lambda number, what: down()
+    with pytest.raises(UnavailableError):
+        blind.write()
+    assert blind.row("a")["in_doubt"] is False
 
 
 # Kills and rivals

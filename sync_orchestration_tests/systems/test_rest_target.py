@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from threading import Lock
 from typing import Any
@@ -674,8 +675,9 @@ def test_an_idempotent_create_is_sent_again_under_the_same_key(board: Switchboar
         sent(record("A", name="x")),
         sent(record("A"), namespace="y"),
         sent(record("A", "9")),
+        sent(replace(record("A"), processed_at=datetime(2026, 5, 27, tzinfo=UTC))),
     ]
-    assert len({key, *others}) == 5
+    assert len({key, *others}) == 6
 
 
 # Deletes
@@ -803,11 +805,30 @@ def test_results_that_cannot_be_told_apart_leave_the_batch_in_doubt(board: Switc
     assert all(outcome.in_doubt for outcome in found.values())
 
 
-def test_a_batch_whose_answer_was_lost_is_in_doubt_as_a_whole(board: Switchboard) -> None:
+@pytest.mark.parametrize(("find", "code"), [("/partners?external_ref={key}", "no_answer"), (None, "in_doubt")])
+def test_a_batch_whose_answer_was_lost_is_in_doubt_as_a_whole(board: Switchboard, find: str | None, code: str) -> None:
     shop = Shop({}, answering(Response("", 504)))
-    found = write(target(board, shop, batch=batch()), *(record(str(i)) for i in range(15)))
-    assert all(outcome.in_doubt and outcome.transient for outcome in found.values())
+    found = write(target(board, shop, batch=batch(), find=find), *(record(str(i)) for i in range(15)))
+    assert {(error_of(o).code, o.in_doubt, o.transient) for o in found.values()} == {(code, True, find is not None)}
     assert len(shop.asked) == 2
+
+
+def test_where_nobody_can_ask_what_may_be_there_already_is_left_to_a_person(board: Switchboard) -> None:
+    doubtful, new = record("A", in_doubt=True), record("B")
+    found = target(board, Shop()).current([doubtful, new])
+    assert error_of(Outcome(error=found["A"])).code == "in_doubt"  # type: ignore[arg-type]
+    assert "B" not in found
+    assert target(board, Shop(), idempotency_header="Idempotency-Key").current([doubtful, new]) == {}
+    assert target(board, Shop(), create=Call("PUT", "/partners/{key}")).current([doubtful, new]) == {}
+
+
+def test_a_record_that_can_be_looked_up_is_not_sent_again_unlooked_for(board: Switchboard) -> None:
+    """Not every API that is sent an idempotency key heeds it."""
+    shop = Shop({}, answering(Response("", 504), as_json({"id": 1}, 201)))
+    settings: dict[str, Any] = {"idempotency_header": "Idempotency-Key", "find": "/partners?external_ref={key}"}
+    assert write(target(board, shop, **settings), record("A"))["A"].in_doubt
+    assert len(shop.asked) == 1
+    assert shop.asked[0].key is not None
 
 
 @given(

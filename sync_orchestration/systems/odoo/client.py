@@ -58,14 +58,25 @@ class OdooClient:
             raise
 
     def fields(self, model: str) -> dict[str, dict[str, Any]]:
-        """Return name → {type, relation, string} of the model's fields in this Odoo; asked once."""
+        """Return name → {type, relation, string} of the model's fields in this Odoo; asked once.
+
+        Raises ConfigurationError for a model that is not there, or not for this user.
+        """
         if model not in self._fields:
             attributes = ["type", "relation", "string", "readonly"]
-            found = self.call(model, "fields_get", attributes=attributes)
+            try:
+                found = self.call(model, "fields_get", attributes=attributes)
+            except OdooError as error:
+                raise self.refused_reading(model, error) from None
             if not isinstance(found, dict) or not all(isinstance(f, dict) and "type" in f for f in found.values()):
                 raise UnavailableError(f"Odoo answered {model}.fields_get with something that describes no fields.")
             self._fields[model] = found
         return self._fields[model]
+
+    def refused_reading(self, model: str, error: OdooError) -> ConfigurationError:
+        """Return what a person has to correct when Odoo refuses to read a model at all."""
+        what = f"The Odoo user {self.user} may not read" if error.is_about_rights else "Odoo refuses to read"
+        return ConfigurationError(f"{what} {model}: {error.message}")
 
     def check(self, models: Sequence[str]) -> str:
         """Try the connection and the rights on `models` with harmless calls; returns a sentence. Raises SyncError."""

@@ -31,8 +31,10 @@ class RecordReading:
 
     def __post_init__(self) -> None:
         for path in self.paths:
-            top, _, rest = path.partition(".")
-            self._tree.setdefault(top, []).extend([rest] if rest else [])
+            # A number in a path chooses one of several related records; all of them are read.
+            top, *rest = path.split(".")
+            steps = [step for step in rest if not step.isdecimal()]
+            self._tree.setdefault(top, []).extend([".".join(steps)] if steps else [])
 
     def names(self) -> list[str]:
         """Return the model's own fields to read.
@@ -77,7 +79,7 @@ class RecordReading:
                 context={"active_test": False},
             )
         except OdooError as error:
-            raise ConfigurationError(f"Odoo refuses to read {self.model}: {error.message}") from None
+            raise self.client.refused_reading(self.model, error) from None
         if not isinstance(rows, list) or not all(isinstance(row, dict) and "id" in row for row in rows):
             raise UnavailableError(f"Odoo answered {self.model}.search_read with something that is no list of records.")
         return rows

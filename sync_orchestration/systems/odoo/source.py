@@ -38,7 +38,9 @@ class OdooSource:
 
     def head(self) -> SourceHead:
         """Return the newest write_date, in seconds since the epoch (0: there is no record)."""
-        newest = self._search([], ["write_date"], order="write_date desc, id desc", limit=1)
+        # PostgreSQL puts what is empty first when the newest is first.
+        dated = [["write_date", "!=", False]]
+        newest = self._search(dated, ["write_date"], order="write_date desc, id desc", limit=1)
         position = _seconds(newest[0]["write_date"]) if newest else 0
         return SourceHead(position, f"{self.client.database}/{self.model}")
 
@@ -146,9 +148,7 @@ class OdooSource:
             )
         except OdooError as error:
             if error.is_about_rights:
-                raise ConfigurationError(
-                    f"The Odoo user {self.client.user} may not read {self.model}: {error.message}"
-                ) from None
+                raise self.client.refused_reading(self.model, error) from None
             raise ConfigurationError(
                 f"Odoo refuses to search {self.model}: {error.message}. Check domain and fields of the source."
             ) from None

@@ -13,6 +13,7 @@ from sync_orchestration.systems.rest.answers import refused_credentials, refused
 from sync_orchestration.systems.rest.bodies import flat
 from sync_orchestration.systems.rest.judging import GONE, id_in, is_success
 from sync_orchestration.systems.rest.reading import get_json, is_null_at, key_text, read_at, shape
+from sync_orchestration.systems.rest.sending import doubtful
 from sync_orchestration.systems.rest.settings import Resource
 
 _NAMED_IDS = 5
@@ -45,7 +46,11 @@ class Looker:
     def _look_at(self, record: TargetRecord) -> Found:
         if record.target_id is not None:
             return self._read(record, record.target_id) if self.resource.verify else remembered(record)
-        return self._find(record) if record.in_doubt and self.resource.find else None
+        if not record.in_doubt:
+            return None
+        if self.resource.find:
+            return self._find(record)
+        return None if self.resource.makes_once else doubtful("an earlier try had no answer")
 
     def _read(self, record: TargetRecord, target_id: str) -> Found:
         path = filled(self.resource.reading, {"id": target_id, "key": record.external_id})

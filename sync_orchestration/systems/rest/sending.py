@@ -8,7 +8,7 @@ from threading import Lock
 
 from sync_orchestration.mapping.diff import payload_hash
 from sync_orchestration.mapping.records import JSON, RecordError
-from sync_orchestration.pipeline.errors import SyncError, UnavailableError
+from sync_orchestration.pipeline.errors import SyncError, UnavailableError, may_have_acted
 from sync_orchestration.pipeline.protocols import Outcome, PartlyDoneError
 from sync_orchestration.systems.http import Answer
 from sync_orchestration.systems.rest.settings import Call, Resource
@@ -33,15 +33,20 @@ class Reply:
 
 
 class LostAnswerError(Exception):
-    """A create may have arrived, but its answer did not."""
+    """A create may have arrived, but its answer did not. `outcome` is what becomes of its record."""
 
-    def __init__(self, cause: UnavailableError) -> None:
+    def __init__(self, cause: UnavailableError, *, can_be_found: bool) -> None:
         super().__init__(str(cause))
         self.cause = cause
+        error = RecordError("no_answer", None, str(cause)) if can_be_found else doubtful(str(cause))
+        self.outcome = Outcome(error=error, transient=can_be_found, in_doubt=True)
 
-    @property
-    def outcome(self) -> Outcome:
-        return Outcome(error=RecordError("no_answer", None, str(self)), transient=True, in_doubt=True)
+
+def doubtful(why: str) -> RecordError:
+    """Return the error of a record that may be there, of an API that can neither be asked nor told twice."""
+    return RecordError(
+        "in_doubt", None, f"{why.rstrip('.')}. It may have been made: look there, delete it if it is, then retry"
+    )
 
 
 @dataclass(slots=True)
@@ -74,23 +79,25 @@ class Sender:
         if waiting and not stopped:
             with ThreadPoolExecutor(max_workers=self.resource.parallel) as pool:
                 list(pool.map(run_one, reversed(waiting)))
-        if stopped and outcomes:
-            raise PartlyDoneError(stopped[0], outcomes) from stopped[0]
-        if stopped:
-            raise stopped[0]
-        return outcomes
+        if not stopped:
+            return outcomes
+        cause = next((error for error in stopped if may_have_acted(error)), stopped[0])
+        if outcomes:
+            raise PartlyDoneError(cause, outcomes) from cause
+        raise cause
 
     def send(self, call: Call, path: str, body: JSON, once: JSON = None) -> Reply:
         """Send one write. `once` names what must not be done twice: a create, unless it is put to a known place.
 
         Raises LostAnswerError when such a request may have been acted upon, UnavailableError when it was not, or
-        when it may as well be sent again later.
+        when it may as well be sent again later. A record that can be looked up is never sent again unlooked-for: not
+        every API that is sent an idempotency key heeds it.
         """
         resource = self.resource
         headers = dict(resource.headers)
         if once is not None and resource.idempotency_header:
             headers[resource.idempotency_header] = payload_hash([resource.namespace, once, body])
-        repeatable = once is None or bool(resource.idempotency_header)
+        repeatable = once is None or (bool(resource.idempotency_header) and resource.find is None)
         started = time.monotonic()
         try:
             answer = resource.http.send(
@@ -99,7 +106,7 @@ class Sender:
         except UnavailableError as error:
             if repeatable or not error.may_have_acted:
                 raise
-            raise LostAnswerError(error) from None
+            raise LostAnswerError(error, can_be_found=resource.find is not None) from None
         return Reply(answer, round((time.monotonic() - started) * 1_000))
 
     def heard(self, reply: Reply, *outcomes: Outcome) -> None:
@@ -126,4 +133,5 @@ class Sender:
             self._lost += 1
             down = self._lost >= MOST_LOST
         if down:
-            raise lost.cause
+            # What is in doubt has its outcome; nothing else was sent.
+            raise UnavailableError(str(lost.cause), lost.cause.retry_after)

@@ -74,6 +74,12 @@ class Resource:
         return self.create or Call("POST", self.path)
 
     @property
+    def makes_once(self) -> bool:
+        """Whether making the same record again has no effect: by a key of the request, or at a place of its own."""
+        method = self.creating.method if self.batch is None else self.batch.method
+        return bool(self.idempotency_header) or method == "PUT"
+
+    @property
     def updating(self) -> Call:
         return self.update or Call("PATCH", self.path.partition("?")[0].rstrip("/") + "/{id}")
 

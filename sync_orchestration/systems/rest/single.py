@@ -46,6 +46,15 @@ def item_of(resource: Resource, record: TargetRecord, current: CurrentRecord | N
     return Item(record, values, body, written, current)
 
 
+def made_once(record: TargetRecord) -> list[JSON]:
+    """Name one making of a record, which must not happen twice.
+
+    What it was before is part of that, or a server with a good memory would answer with the record that has vanished.
+    """
+    deleted = None if record.processed_at is None else record.processed_at.isoformat()
+    return [record.key, record.target_id or deleted]
+
+
 @dataclass(frozen=True, slots=True)
 class SingleWriter:
     """Creates, updates and deletes records of one resource."""
@@ -71,9 +80,8 @@ class SingleWriter:
         if isinstance(path, RecordError):
             outcomes[record.key] = Outcome(error=path)
             return
-        # Put to a place of its own, a second time changes nothing. An id of old is part of what is asked for once, or
-        # a server with a good memory would answer with the record that has vanished.
-        once: JSON = None if call.method == "PUT" else [record.key, record.target_id]
+        # Put to a place of its own, a second time changes nothing.
+        once: JSON = None if call.method == "PUT" else made_once(record)
         try:
             reply = self.sender.send(call, path, wrapped(item.body, resource.wrap), once)
         except LostAnswerError as lost:

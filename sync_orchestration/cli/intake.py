@@ -1,0 +1,103 @@
+"""`intake` and `docs`: the service that other systems push records to, and what its senders are told."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+
+from sync_orchestration.cli.environment import load_settings, use_state_folder
+from sync_orchestration.cli.output import UsageError, out
+from sync_orchestration.cli.services import accepts, dagster_environment
+from sync_orchestration.cli.supervisor import Service
+from sync_orchestration.components.intake import intake_settings, missing_variables, pushed_syncs, references
+from sync_orchestration.definitions import Project, load_project
+from sync_orchestration.intake import IntakeSettings, intake_app
+from sync_orchestration.intake.documentation.markdown import codes_page, sync_page
+from sync_orchestration.intake.documentation.openapi import openapi
+from sync_orchestration.intake.documentation.postman import postman_collection
+from sync_orchestration.interface.database import migrate, state_dir
+from sync_orchestration.sandbox.server import serve as serve_in_thread
+
+USUAL_PORT = 8080
+
+
+def serve(host: str, port: int, certificate: Path | None, key: Path | None) -> None:
+    """Serve the intake until stopped. Raises UsageError when nobody could push to it."""
+    load_settings()
+    if (certificate is None) != (key is None):
+        raise UsageError("TLS needs both --tls-certificate and --tls-key.")
+    project = load_project()
+    settings = _settings(project, f"{'http' if certificate is None else 'https'}://{host}:{port}")
+    if project.intake and (missing := missing_variables(project.intake)):
+        raise UsageError(f"The intake is switched off: set {', '.join(missing)} (see .env.example).")
+    url = use_state_folder()
+    migrate(url)
+    app = intake_app(settings, url, references(project.syncs, project.connections))
+    out.print(f"The intake listens on {settings.public_url} for {', '.join(c.name for c in settings.contracts)}.")
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        # Paths may hold secrets, and the name of the server helps only those who look for its holes.
+        access_log=False,
+        server_header=False,
+        log_level="warning",
+        lifespan="on",
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+        timeout_graceful_shutdown=10,
+    )
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    """Serve the intake on a free port for the length of a block; yields its address."""
+    project = load_project()
+    url = use_state_folder()
+    migrate(url)
+    app = intake_app(_settings(project, "http://localhost"), url, references(project.syncs, project.connections))
+    try:
+        with serve_in_thread(app) as address:
+            yield address
+    finally:
+        app.close()
+
+
+def intake_service(port: int, postgres_url: str) -> Service | None:
+    """Return the intake as a service of `dev` and `demo`; None where nobody could push to it."""
+    project = load_project()
+    if project.intake is None or not pushed_syncs(project.syncs) or missing_variables(project.intake):
+        return None
+    command = [sys.executable, "-m", "sync_orchestration.cli", "intake", "--port", str(port)]
+    return Service("intake", command, dagster_environment(state_dir(), postgres_url), accepts(port))
+
+
+def write_documentation(folder: Path) -> list[Path]:
+    """Write what senders need to know to a folder; returns the files. Raises UsageError where nothing is pushed."""
+    load_settings()
+    project = load_project()
+    settings = _settings(project, os.environ.get("INTAKE_PUBLIC_URL") or f"http://localhost:{USUAL_PORT}")
+    texts = {
+        "openapi.json": _json(openapi(settings)),
+        "postman_collection.json": _json(postman_collection(settings)),
+        "codes.md": codes_page(settings),
+        **{f"{contract.name}.md": sync_page(contract) for contract in settings.contracts},
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        (folder / name).write_text(text.rstrip() + "\n", encoding="utf-8")
+    return [folder / name for name in texts]
+
+
+def _settings(project: Project, url: str) -> IntakeSettings:
+    if project.intake is None or not pushed_syncs(project.syncs):
+        raise UsageError("Nothing is pushed: there is no sync with the source kind intake, or no defs/intake.")
+    return intake_settings(project.intake, project.syncs, url)
+
+
+def _json(document: object) -> str:
+    return json.dumps(document, ensure_ascii=False, indent=2)

@@ -1,0 +1,194 @@
+"""The intake's YAML: who may push to which sync, which hooks wake which, and how much is too much."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import dagster as dg
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from sync_orchestration.components.connections import Connection, OdooConnection
+from sync_orchestration.components.intake_source import IntakeSourceSettings
+from sync_orchestration.components.settings import SyncSettings
+from sync_orchestration.components.target_settings import OdooTargetSettings
+from sync_orchestration.intake import Hook, IntakeSettings, Limits, References, Sender, TargetUnreachableError
+from sync_orchestration.mapping.records import Reference
+from sync_orchestration.pipeline.errors import ConfigurationError, SyncError, UnavailableError
+from sync_orchestration.systems.odoo.client import OdooClient
+from sync_orchestration.systems.odoo.target import OdooTarget
+
+_VARIABLE, _HASH = "$", "sha256:"
+_HOOKS: Mapping[str, dict[str, Any]] = {
+    # The header is the one that Flexi sends its secKey in (podpora.flexibee.eu, Web Hooks).
+    "flexi": {"header": "X-FB-Hook-SecKey"},
+    # An Odoo server action sends no header at all, so its secret is in the path; the id is in _id (measured).
+    "odoo": {"key_field": "_id"},
+}
+
+
+def _no_secret_in_a_file(value: str) -> str:
+    if not value.startswith((_VARIABLE, _HASH)):
+        raise ValueError("a secret belongs in the environment: write $NAME of its variable, or sha256: and its hash")
+    return value
+
+
+Secret = Annotated[str, AfterValidator(_no_secret_in_a_file)]
+
+
+class _Settings(BaseModel):
+    # What is refused may be a secret that somebody wrote into the file.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class SenderSettings(_Settings):
+    """A system that pushes records."""
+
+    tokens: list[Secret] = Field(
+        min_length=1, description="Its bearer tokens, all valid at once: $NAME of a variable, or sha256:<hex>."
+    )
+    syncs: list[str] = Field(min_length=1, description="The syncs that it may push to.")
+
+
+class HookSettings(_Settings):
+    """Calls of another system that something changed."""
+
+    kind: Literal["flexi", "odoo"] = Field(description="Whose hook it is.")
+    name: str = Field(description="Whom it wakes: a Flexi connection, or a sync that reads Odoo.")
+    secrets: list[Secret] = Field(min_length=1, description="Its secrets, all valid at once, like tokens.")
+
+
+class LimitSettings(_Settings):
+    """How much is too much."""
+
+    body_bytes: int = Field(5 * 1024 * 1024, ge=1_000, description="Bytes of one call.")
+    records: int = Field(1_000, ge=1, le=10_000, description="Records of one push.")
+    calls_per_second: float = Field(50.0, gt=0, description="Calls of one sender per second, in the long run.")
+    burst: int = Field(100, ge=50, description="Calls of one sender at once.")
+    running: int = Field(4, ge=1, le=64, description="Calls that are worked on at once.")
+    waiting: int = Field(16, ge=1, le=1_000, description="Calls that may wait; more are told to come again.")
+
+
+class IntakeModel(_Settings):
+    """The attributes of an Intake component."""
+
+    senders: dict[str, SenderSettings] = Field(default_factory=dict, description="Who pushes, by name.")
+    hooks: list[HookSettings] = Field(default_factory=list, description="Who may call that something changed.")
+    limits: LimitSettings = Field(
+        default_factory=lambda: LimitSettings.model_validate({}), description="How much is too much."
+    )
+    public_url: str = Field("$INTAKE_PUBLIC_URL", description="Where senders reach the intake, for its documentation.")
+
+
+class Intake(dg.Component):
+    """The intake, one YAML folder. It is served by `sync-orchestration intake`, not by Dagster."""
+
+    def __init__(self, model: IntakeModel) -> None:
+        self.model = model
+
+    @classmethod
+    def get_model_cls(cls) -> type[BaseModel]:
+        return IntakeModel
+
+    @classmethod
+    def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> "Intake":
+        del context
+        return cls(IntakeModel.model_validate(attributes or {}))
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """Build nothing by itself: the sensor that follows hooks is built where all syncs are known."""
+        del context
+        return dg.Definitions()
+
+
+def pushed_syncs(syncs: Mapping[str, SyncSettings]) -> dict[str, SyncSettings]:
+    """Return the syncs whose records are pushed."""
+    return {name: sync for name, sync in syncs.items() if sync.source.pushed and sync.enabled}
+
+
+def missing_variables(model: IntakeModel) -> list[str]:
+    """Return the unset variables without which nobody could push: those of all tokens."""
+    tokens = [token for sender in model.senders.values() for token in sender.tokens]
+    missing = [token.removeprefix(_VARIABLE) for token in tokens if not _value(token)]
+    return [] if len(missing) < len(tokens) else missing
+
+
+def intake_settings(model: IntakeModel, syncs: Mapping[str, SyncSettings], url: str) -> IntakeSettings:
+    """Return what the intake is told; senders and hooks whose variables are all unset are left out.
+
+    `url` is where it is served, in case the YAML's `public_url` is not set. Raises ConfigurationError for a sender or
+    hook that names a sync that does not exist, or is of another kind.
+    """
+    pushed = pushed_syncs(syncs)
+    contracts = [
+        sync.source.contract(
+            name, sync.compiled(), sync.condition(), description=sync.description, sensitive=sync.sensitive_names
+        )
+        for name, sync in pushed.items()
+        if isinstance(sync.source, IntakeSourceSettings)
+    ]
+    for name, sender in model.senders.items():
+        if unknown := [sync for sync in sender.syncs if sync not in pushed]:
+            raise ConfigurationError(
+                f"The sender {name!r} of the intake names {unknown[0]!r}, which nothing is pushed to."
+            )
+    senders = [
+        Sender(name, tokens, frozenset(sender.syncs))
+        for name, sender in model.senders.items()
+        if (tokens := _values(sender.tokens))
+    ]
+    hooks = [
+        Hook(hook.kind, hook.name, secrets, **_HOOKS[hook.kind])
+        for hook in model.hooks
+        if (secrets := _values(hook.secrets))
+    ]
+    try:
+        return IntakeSettings(
+            contracts=tuple(contracts),
+            senders=tuple(senders),
+            hooks=tuple(hooks),
+            limits=Limits(**model.limits.model_dump()),
+            public_url=_value(model.public_url) or url,
+        )
+    except ValueError as error:
+        raise ConfigurationError(f"The intake's YAML contradicts itself: {error}") from None
+
+
+def _values(secrets: Sequence[str]) -> tuple[str, ...]:
+    return tuple(value for secret in secrets if (value := _value(secret)))
+
+
+def _value(setting: str) -> str:
+    return os.environ.get(setting.removeprefix(_VARIABLE), "") if setting.startswith(_VARIABLE) else setting
+
+
+def references(syncs: Mapping[str, SyncSettings], connections: Mapping[str, Connection]) -> dict[str, References]:
+    """Return for each pushed sync that names related records of Odoo who looks them up; one object a connection."""
+    found: dict[str, References] = {}
+    by_connection: dict[str, References] = {}
+    for name, sync in pushed_syncs(syncs).items():
+        connection = connections.get(sync.target.connection)
+        if isinstance(sync.target, OdooTargetSettings) and isinstance(connection, OdooConnection):
+            found[name] = by_connection.setdefault(sync.target.connection, OdooReferences(connection))
+    return found
+
+
+@dataclass(slots=True)
+class OdooReferences:
+    """Asks an Odoo whether related records exist; logs in with the first question. Safe to use from several threads."""
+
+    connection: OdooConnection
+    _client: OdooClient | None = None
+
+    def missing(self, wanted: Sequence[Reference]) -> set[Reference]:
+        """Return those that do not exist. Raises TargetUnreachableError when Odoo cannot tell."""
+        try:
+            if self._client is None:
+                self._client = self.connection.client()
+            # A target of its own for each question, since a target remembers what it has found.
+            target = OdooTarget(client=self._client, model="", fields=[], module="")
+            return set(wanted) - set(target.resolve(wanted))
+        except UnavailableError as error:
+            raise TargetUnreachableError(str(error), error.retry_after) from error
+        except SyncError as error:
+            raise TargetUnreachableError(str(error)) from error

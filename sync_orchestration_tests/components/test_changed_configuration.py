@@ -1,0 +1,82 @@
+"""Whoever changes what is read of Odoo gets every record anew by himself, whichever run comes first."""
+
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from sync_orchestration.components.planning import plan_inventory
+from sync_orchestration.components.running import OpenSource
+from sync_orchestration_tests.components.rest_places import (
+    COMPANIES,
+    OUT,
+    QUIET,
+    Exchange,
+    exchange,
+    new_exchange,
+    sent,
+    shipped,
+)
+
+__all__ = ["exchange", "new_exchange", "sent", "shipped"]
+
+
+def read_the_comment_too(attributes: dict[str, Any]) -> None:
+    attributes["source"]["fields"] = [*attributes["source"].get("fields", []), "comment"]
+
+
+def comments(place: Exchange) -> int:
+    """How many companies have been landed with their comment, which may be empty."""
+    found = place.conn.execute(
+        "SELECT count(*) FROM sync.interface_row WHERE sync = %s AND payload ? 'comment'", [OUT]
+    ).fetchone()
+    return 0 if found is None else int(found[0])
+
+
+def run_by_hand(place: Exchange, selection: list[dg.AssetKey] | None = None) -> dg.ExecuteInProcessResult:
+    """Materialize the newest day in the UI."""
+    newest = place.instance.get_dynamic_partitions(place.project.syncs[OUT].partitions)[-1]
+    return place.project.definitions.resolve_job_def(OUT).execute_in_process(
+        instance=place.instance,
+        run_config=QUIET,
+        tags={"dagster/asset_partition_range_start": newest, "dagster/asset_partition_range_end": newest},
+        asset_selection=selection,
+        raise_on_error=False,
+    )
+
+
+@pytest.fixture
+def changed(sent: Exchange) -> Exchange:
+    """The companies were sent once, then the configuration was changed."""
+    sent.changed(OUT, read_the_comment_too)
+    assert comments(sent) == 0
+    return sent
+
+
+def test_the_next_tick_of_the_sensor_asks_for_a_run_that_reads_everything(changed: Exchange) -> None:
+    assert isinstance(changed.tick(), dg.RunRequest)
+    assert changed.sync().problem is None
+    assert comments(changed) >= COMPANIES
+    assert isinstance(changed.tick(), str), "and nothing more is to be done"
+
+
+def test_a_run_by_hand_reads_everything_too(changed: Exchange) -> None:
+    assert run_by_hand(changed).success
+    assert comments(changed) >= COMPANIES
+
+
+def test_a_run_of_the_target_alone_does_not_swallow_the_change(changed: Exchange) -> None:
+    target = dg.AssetKey(changed.project.syncs[OUT].target_asset_key)
+    assert run_by_hand(changed, [target]).success
+    assert comments(changed) == 0
+    assert isinstance(changed.tick(), dg.RunRequest)
+    assert changed.sync().problem is None
+    assert comments(changed) >= COMPANIES
+
+
+def test_an_inventory_does_not_go_first_and_swallow_the_change(changed: Exchange) -> None:
+    settings = changed.project.syncs[OUT]
+    source = OpenSource.of(settings, changed.connections[settings.source.connection]).source
+    plan = plan_inventory(changed.conn, settings, source)
+    assert (plan.windows, plan.reason) == ([], "a full read comes before an inventory")
+    assert isinstance(changed.tick(), dg.RunRequest)
