@@ -11,7 +11,7 @@ import dagster as dg
 from sync_orchestration import defs as own_folder
 from sync_orchestration.components.connections import Connection, Connections
 from sync_orchestration.components.database import InterfaceDatabase
-from sync_orchestration.components.intake import Intake, IntakeModel
+from sync_orchestration.components.intake import Intake, IntakeModel, refuse_strangers
 from sync_orchestration.components.maintenance import maintenance_definitions
 from sync_orchestration.components.mistakes import mistake_in, refuse_contradictions
 from sync_orchestration.components.notifications import (
@@ -22,7 +22,7 @@ from sync_orchestration.components.notifications import (
 )
 from sync_orchestration.components.record_sync import RecordSync
 from sync_orchestration.components.settings import SyncSettings
-from sync_orchestration.components.wakes import refuse_wrong_hooks, wake_sensors
+from sync_orchestration.components.wakes import wake_sensors
 from sync_orchestration.pipeline.errors import ConfigurationError
 
 
@@ -66,10 +66,10 @@ def load_project(defs_folder: ModuleType = own_folder) -> Project:
     notifications = the_one([component.settings for component in tree.get_all_components(of_type=Notifications)])
     intake = _the_intake([component.model for component in tree.get_all_components(of_type=Intake)])
     if intake:
-        refuse_wrong_hooks(intake, syncs, list(connections))
+        refuse_strangers(intake, syncs, connections)
     everything = dg.Definitions.merge(
         built,
-        dg.Definitions(sensors=wake_sensors(intake, syncs, connections)),
+        dg.Definitions(sensors=wake_sensors(intake, syncs)),
         maintenance_definitions(list(syncs.values()), connections, notifications),
         notification_definitions(notifications, list(syncs), connections),
         policy,

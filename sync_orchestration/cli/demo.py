@@ -116,7 +116,9 @@ def _all_settled(syncs: Sequence[SyncSettings]) -> bool:
             if sync.source.kind == "interface"
         )
     waiting = any(counts.get(name, {}).get(s) for name in names for s in ("pending", "processing"))
-    idle = all(s.status in ("TRIGGER_WAITING", "ERROR") and s.last_position is not None for s in states)
+    # What is pushed has no cursor: it is in the table before anything runs.
+    has_begun = all(s.last_position is not None or sync.source.pushed for sync, s in zip(syncs, states, strict=True))
+    idle = has_begun and all(s.status in ("TRIGGER_WAITING", "ERROR") for s in states)
     return idle and not waiting and not behind
 
 

@@ -145,9 +145,9 @@ def preview(
     source, target = _opened(settings, connections, observer)
     translation = target.translation_on(conn, only_kept=True)
     previewer = Previewer(conn, source.source, source.landing, target.target, translation)
-    if keys and not settings.source.pushed:
+    if keys:
         return previewer.of(keys, shown=shown)
-    return previewer.everything_new(whole=whole and not settings.source.pushed, shown=shown)
+    return previewer.everything_new(whole=whole, shown=shown)
 
 
 def select_keys(settings: SyncSettings, connections: Mapping[str, Connection], domain: str) -> list[str]:

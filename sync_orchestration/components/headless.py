@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 import dagster as dg
+import psycopg
 
 from sync_orchestration.components.assets import INVENTORY, add_windows
 from sync_orchestration.components.connections import Connection
@@ -16,6 +17,7 @@ from sync_orchestration.components.planning import Plan, plan_inventory, plan_ne
 from sync_orchestration.components.running import OpenSource
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.components.triggers import run_tags
+from sync_orchestration.interface.requeue import requeue_rows
 from sync_orchestration.interface.rows import counts_by_status
 from sync_orchestration.interface.state import SyncState, read_state
 from sync_orchestration.pipeline.errors import ConfigurationError, SyncError
@@ -70,7 +72,7 @@ def bring_up_to_date(
     with InterfaceDatabase().session() as conn:
         try:
             if everything:
-                reset(conn, settings.name) if settings.source.sweeps else order_full_read(conn, settings.name)
+                _order_everything(conn, settings)
             report.requests[settings.source.connection] += begin_pass(settings, connections)
             _run_until_idle(instance, definitions, settings, connections, report)
             if settings.source.inventory_cron and not everything:
@@ -82,6 +84,15 @@ def bring_up_to_date(
         position = read_state(conn, settings.name).last_position
         report.cursor = None if position is None else str(position)
     return report
+
+
+def _order_everything(conn: psycopg.Connection[Any], settings: SyncSettings) -> None:
+    if settings.source.pushed:
+        requeue_rows(conn, settings.name)
+    elif settings.source.sweeps:
+        reset(conn, settings.name)
+    else:
+        order_full_read(conn, settings.name)
 
 
 def begin_pass(settings: SyncSettings, connections: dict[str, Connection], *, only_the_first: bool = False) -> int:

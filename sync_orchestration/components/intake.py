@@ -9,7 +9,6 @@ import dagster as dg
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from sync_orchestration.components.connections import Connection, OdooConnection
-from sync_orchestration.components.intake_source import IntakeSourceSettings
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.components.target_settings import OdooTargetSettings
 from sync_orchestration.intake import Hook, IntakeSettings, Limits, References, Sender, TargetUnreachableError
@@ -19,6 +18,8 @@ from sync_orchestration.systems.odoo.client import OdooClient
 from sync_orchestration.systems.odoo.target import OdooTarget
 
 _VARIABLE, _HASH = "$", "sha256:"
+_NOT_THERE = "which does not exist"
+_WAKES = {"flexi": "connection", "odoo": "sync"}
 _HOOKS: Mapping[str, dict[str, Any]] = {
     # The header is the one that Flexi sends its secKey in (podpora.flexibee.eu, Web Hooks).
     "flexi": {"header": "X-FB-Hook-SecKey"},
@@ -56,6 +57,11 @@ class HookSettings(_Settings):
     kind: Literal["flexi", "odoo"] = Field(description="Whose hook it is.")
     name: str = Field(description="Whom it wakes: a Flexi connection, or a sync that reads Odoo.")
     secrets: list[Secret] = Field(min_length=1, description="Its secrets, all valid at once, like tokens.")
+
+    @property
+    def names_records(self) -> bool:
+        """True where a call names the record that has changed."""
+        return "key_field" in _HOOKS[self.kind]
 
 
 class LimitSettings(_Settings):
@@ -106,6 +112,31 @@ def pushed_syncs(syncs: Mapping[str, SyncSettings]) -> dict[str, SyncSettings]:
     return {name: sync for name, sync in syncs.items() if sync.source.pushed and sync.enabled}
 
 
+def refuse_strangers(
+    model: IntakeModel, syncs: Mapping[str, SyncSettings], connections: Mapping[str, Connection]
+) -> None:
+    """Raise ConfigurationError for a sender or a hook that names what does not exist, or is of another kind."""
+    for name, sender in model.senders.items():
+        for sync in sender.syncs:
+            if sync not in syncs:
+                raise ConfigurationError(f"The sender {name!r} of the intake names the sync {sync!r}, {_NOT_THERE}.")
+            if not syncs[sync].source.pushed:
+                raise ConfigurationError(
+                    f"The sender {name!r} of the intake names the sync {sync!r}, to which nothing is pushed."
+                )
+    for hook in model.hooks:
+        said = f"The {hook.kind} hook of the intake names the {_WAKES[hook.kind]} {hook.name!r}"
+        whom = connections.get(hook.name) if hook.kind == "flexi" else syncs.get(hook.name)
+        if whom is None:
+            raise ConfigurationError(f"{said}, {_NOT_THERE}.")
+        kind = whom.source.kind if isinstance(whom, SyncSettings) else whom.kind
+        if kind != hook.kind:
+            raise ConfigurationError(f"{said}, which is of the kind {kind}.")
+    names = [f"{hook.kind}/{hook.name}" for hook in model.hooks]
+    if doubles := [name for name in names if names.count(name) > 1]:
+        raise ConfigurationError(f"Two hooks of the intake are {doubles[0]}. Keep one: it may have several secrets.")
+
+
 def missing_variables(model: IntakeModel) -> list[str]:
     """Return the unset variables without which nobody could push: those of all tokens."""
     tokens = [token for sender in model.senders.values() for token in sender.tokens]
@@ -116,24 +147,13 @@ def missing_variables(model: IntakeModel) -> list[str]:
 def intake_settings(model: IntakeModel, syncs: Mapping[str, SyncSettings], url: str) -> IntakeSettings:
     """Return what the intake is told; senders and hooks whose variables are all unset are left out.
 
-    `url` is where it is served, in case the YAML's `public_url` is not set. Raises ConfigurationError for a sender or
-    hook that names a sync that does not exist, or is of another kind.
+    `url` is where it is served, in case the YAML's `public_url` is not set. Raises ConfigurationError for what
+    contradicts itself.
     """
     pushed = pushed_syncs(syncs)
-    contracts = [
-        sync.source.contract(
-            name, sync.compiled(), sync.condition(), description=sync.description, sensitive=sync.sensitive_names
-        )
-        for name, sync in pushed.items()
-        if isinstance(sync.source, IntakeSourceSettings)
-    ]
-    for name, sender in model.senders.items():
-        if unknown := [sync for sync in sender.syncs if sync not in pushed]:
-            raise ConfigurationError(
-                f"The sender {name!r} of the intake names {unknown[0]!r}, which nothing is pushed to."
-            )
+    contracts = [contract for sync in pushed.values() if (contract := sync.contract())]
     senders = [
-        Sender(name, tokens, frozenset(sender.syncs))
+        Sender(name, tokens, frozenset(sender.syncs) & pushed.keys())
         for name, sender in model.senders.items()
         if (tokens := _values(sender.tokens))
     ]
@@ -163,14 +183,24 @@ def _value(setting: str) -> str:
 
 
 def references(syncs: Mapping[str, SyncSettings], connections: Mapping[str, Connection]) -> dict[str, References]:
-    """Return for each pushed sync that names related records of Odoo who looks them up; one object a connection."""
+    """Return for each pushed sync who looks up the related records that it names; one object a connection."""
     found: dict[str, References] = {}
     by_connection: dict[str, References] = {}
     for name, sync in pushed_syncs(syncs).items():
         connection = connections.get(sync.target.connection)
         if isinstance(sync.target, OdooTargetSettings) and isinstance(connection, OdooConnection):
             found[name] = by_connection.setdefault(sync.target.connection, OdooReferences(connection))
+        else:
+            found[name] = NoReferences()
     return found
+
+
+class NoReferences:
+    """Stands for a target that has no related records."""
+
+    def missing(self, wanted: Sequence[Reference]) -> set[Reference]:
+        """Return all of them."""
+        return set(wanted)
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from sync_orchestration.components.source_settings import Settings, TimedSourceSettings
 from sync_orchestration.intake.contract import FieldContract, RelatedModel, SyncContract
@@ -51,11 +51,6 @@ class IntakeSourceSettings(TimedSourceSettings):
         "Your own key of the record: it never changes, and no other record has it.", description="What the key is."
     )
     key_example: str = Field("1001", description="A key, for the documentation.")
-
-    @model_validator(mode="after")
-    def _is_an_agreement(self) -> "IntakeSourceSettings":
-        self.contract("checked")
-        return self
 
     @property
     def connection(self) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 
 from sync_orchestration.components.settings import SyncSettings
+from sync_orchestration.interface.requeue import requeue_rows
 from sync_orchestration.interface.rows import pending_windows
 from sync_orchestration.interface.state import SyncState, database_time, read_state
 from sync_orchestration.pipeline.errors import UnavailableError
@@ -59,6 +60,8 @@ def plan_next_run(
         return Plan([], [], f"waits until {until:%H:%M:%S} to try again after: {state.error}", state, asked=False)
     if settings.source.sweeps and state.status == "ERROR" and not at_once:
         return Plan([], [], f"waits for its next trigger after: {state.error}", state)
+    if settings.source.pushed:
+        order_what_changed(conn, settings)
     size = settings.source.window
     waiting = [window_of_key(key, size) for key in pending_windows(conn, settings.name)]
     try:
@@ -116,10 +119,13 @@ def rest(conn: psycopg.Connection[Any], settings: SyncSettings) -> Plan | None:
 def order_what_changed(conn: psycopg.Connection[Any], settings: SyncSettings) -> SyncState:
     """Order a full read where what is read, or how it is mapped, has changed since the last run; return the state.
 
-    Every record that was read before has changed with it, but no time tells so.
+    Every record that was read before has changed with it, but no time tells so. What was pushed is in the table.
     """
     state = read_state(conn, settings.name)
     if settings.source.feed == "times" and state.config_hash not in (None, settings.config_hash):
+        if settings.source.pushed:
+            requeue_rows(conn, settings.name)
+            return state
         order_full_read(conn, settings.name)
         state = read_state(conn, settings.name)
     return state

@@ -17,6 +17,8 @@ from sync_orchestration.components.source_settings import (
     Settings,
 )
 from sync_orchestration.components.target_settings import AlfrescoTargetSettings, OdooTargetSettings, RestTargetSettings
+from sync_orchestration.intake import Limits, SyncContract
+from sync_orchestration.intake.checks import DataChecker
 from sync_orchestration.mapping.compile import Mapping, compile_mapping
 from sync_orchestration.mapping.conditions import Condition, compile_condition
 from sync_orchestration.mapping.cron import five_fields
@@ -144,6 +146,24 @@ class SyncSettings(Settings):
                 "say with `reads` which fields a python function of the mapping uses, or list source.fields"
             )
         return self
+
+    @model_validator(mode="after")
+    def _agrees_with_senders(self) -> "SyncSettings":
+        if contract := self.contract():
+            DataChecker.of(contract, Limits().text_length)
+        return self
+
+    def contract(self) -> SyncContract | None:
+        """Return what is agreed with those who push records; None where nobody does. Raises a ValueError."""
+        if not isinstance(self.source, IntakeSourceSettings):
+            return None
+        return self.source.contract(
+            self.name,
+            self.compiled(),
+            self.condition(),
+            description=self.description,
+            sensitive=self.sensitive_names,
+        )
 
     def compiled(self) -> Mapping:
         """Return the mapping with its rules, compiled. Raises MappingError, which pydantic shows with its place."""

@@ -86,7 +86,7 @@ def sweep_schedule(settings: SyncSettings) -> dg.ScheduleDefinition | None:
         description="Begins a pass over the whole source. While one is under way, or waits for its next try, nothing.",
     )
     def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        if waits := _reason_to_wait(context, settings):
+        if waits := reason_to_wait(context, settings):
             return dg.SkipReason(waits)
         interface: InterfaceDatabase = context.resources.interface
         try:
@@ -121,7 +121,7 @@ def intake_schedule(settings: SyncSettings) -> dg.ScheduleDefinition | None:
         description="Writes what was pushed and waits, also where the sensor is switched off.",
     )
     def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        if waits := _reason_to_wait(context, settings):
+        if waits := reason_to_wait(context, settings):
             return dg.SkipReason(waits)
         interface: InterfaceDatabase = context.resources.interface
         try:
@@ -154,7 +154,7 @@ def inventory_schedule(settings: SyncSettings) -> dg.ScheduleDefinition | None:
         description="Counts the source through: deletes, and changes that its times do not tell, are found here.",
     )
     def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        if waits := _reason_to_wait(context, settings):
+        if waits := reason_to_wait(context, settings):
             return dg.SkipReason(waits)
         interface: InterfaceDatabase = context.resources.interface
         try:
@@ -171,14 +171,14 @@ def inventory_schedule(settings: SyncSettings) -> dg.ScheduleDefinition | None:
     return schedule
 
 
-def _remember(interface: InterfaceDatabase, settings: SyncSettings, error: SyncError) -> None:
+def remember_look(interface: InterfaceDatabase, settings: SyncSettings, error: SyncError) -> None:
     """Let the state say why nothing can begin; that of a sweep belongs to its pass."""
     if not settings.source.sweeps:
         with interface.session() as conn:
             remember_failed_look(conn, settings.name, settings.retry_policy, error)
 
 
-def _reason_to_wait(
+def reason_to_wait(
     context: dg.SensorEvaluationContext | dg.ScheduleEvaluationContext, settings: SyncSettings
 ) -> str | None:
     """Return why this trigger may begin nothing now, or None. Runs whose process is gone are ended first."""
@@ -227,7 +227,7 @@ def poll_sensor(settings: SyncSettings) -> dg.SensorDefinition:
         description="Asks the source with one request whether anything changed, and runs the windows that have news.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        if waits := _reason_to_wait(context, settings):
+        if waits := reason_to_wait(context, settings):
             return dg.SkipReason(waits)
         interface: InterfaceDatabase = context.resources.interface
         try:
@@ -238,10 +238,10 @@ def poll_sensor(settings: SyncSettings) -> dg.SensorDefinition:
                 plan = rest(conn, settings) or plan_next_run(conn, settings, source)
         except ConfigurationError as error:
             report_feed(context.instance, settings, str(error))
-            _remember(interface, settings, error)
+            remember_look(interface, settings, error)
             return dg.SkipReason(str(error))
         except SyncError as error:
-            _remember(interface, settings, error)
+            remember_look(interface, settings, error)
             return dg.SkipReason(str(error))
         except DatabaseError as error:
             return dg.SkipReason(str(error))

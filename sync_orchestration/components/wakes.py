@@ -7,13 +7,12 @@ import dagster as dg
 import psycopg
 
 from sync_orchestration.components.assets import add_windows
-from sync_orchestration.components.connections import Connection
 from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.intake import HookSettings, IntakeModel
-from sync_orchestration.components.planning import plan_next_run
+from sync_orchestration.components.planning import plan_next_run, rest
 from sync_orchestration.components.running import OpenSource
 from sync_orchestration.components.settings import SyncSettings
-from sync_orchestration.components.triggers import SYNC_TAG, off_peak_wait, run_is_unfinished, run_tags
+from sync_orchestration.components.triggers import SYNC_TAG, reason_to_wait, remember_look, run_tags
 from sync_orchestration.interface.database import DatabaseError
 from sync_orchestration.interface.wakes import Wake, forget_wakes, waiting_wakes
 from sync_orchestration.pipeline.errors import ConfigurationError, SyncError
@@ -22,97 +21,95 @@ _SECONDS = 5
 _MOST_KEYS = 500
 
 
-def refuse_wrong_hooks(model: IntakeModel, syncs: Mapping[str, SyncSettings], connections: Sequence[str]) -> None:
-    """Raise ConfigurationError for a hook that wakes nobody."""
-    for hook in model.hooks:
-        if hook.kind == "flexi" and hook.name not in connections:
-            raise ConfigurationError(f"A hook of the intake names the connection {hook.name!r}, which does not exist.")
-        if hook.kind == "odoo" and hook.name not in syncs:
-            raise ConfigurationError(f"A hook of the intake names the sync {hook.name!r}, which does not exist.")
-
-
-def wake_sensors(
-    model: IntakeModel | None, syncs: Mapping[str, SyncSettings], connections: Mapping[str, Connection]
-) -> list[dg.SensorDefinition]:
+def wake_sensors(model: IntakeModel | None, syncs: Mapping[str, SyncSettings]) -> list[dg.SensorDefinition]:
     """Build a sensor for each sync that a hook wakes."""
-    found: dict[str, dg.SensorDefinition] = {}
-    for hook in model.hooks if model else ():
-        for sync in _woken(hook, syncs):
-            found[f"{sync.name} {hook.kind}"] = _sensor(hook, sync, connections)
-    return list(found.values())
+    return [_sensor(hook, sync) for hook in (model.hooks if model else ()) for sync in _woken(hook, syncs)]
 
 
 def _woken(hook: HookSettings, syncs: Mapping[str, SyncSettings]) -> list[SyncSettings]:
     """Return the syncs that a hook wakes: those that read the connection, or the one that it names."""
-    if hook.kind == "odoo":
+    if hook.names_records:
         return [syncs[hook.name]]
     return [sync for sync in syncs.values() if sync.source.connection == hook.name]
 
 
-def _sensor(hook: HookSettings, sync: SyncSettings, connections: Mapping[str, Connection]) -> dg.SensorDefinition:
-    names_records = hook.kind == "odoo"
+def _sensor(hook: HookSettings, sync: SyncSettings) -> dg.SensorDefinition:
+    follow = _read_records if hook.names_records else _look
 
     @dg.sensor(
         name=f"{sync.name}_hook_sensor",
-        job_name="sync_records" if names_records else sync.name,
+        job_name="sync_records" if hook.names_records else sync.name,
         minimum_interval_seconds=_SECONDS,
-        required_resource_keys={"interface"},
+        required_resource_keys={"interface", *sync.connections},
         default_status=dg.DefaultSensorStatus.RUNNING if sync.enabled else dg.DefaultSensorStatus.STOPPED,
         description="Follows the calls of the source that something changed, so that the sync looks at once.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         interface: InterfaceDatabase = context.resources.interface
-        followed = int(context.cursor or 0)
         try:
             with interface.session() as conn:
-                calls = [w for w in waiting_wakes(conn, hook.kind, hook.name, limit=_MOST_KEYS) if w.number > followed]
+                calls = _calls(conn, hook, followed=int(context.cursor or 0))
                 if not calls:
                     return dg.SkipReason("nobody called")
-                if waits := _reason_to_wait(context.instance, sync, connections):
-                    return dg.SkipReason(waits)
-                context.update_cursor(str(max(call.number for call in calls)))
-                keys = [call.record_key for call in calls if call.record_key]
-                if not names_records or len(keys) < len(calls):
-                    return _look(context.instance, conn, sync, connections)
-                forget_wakes(conn, hook.kind, hook.name, calls)
-                return _chosen(sync, keys, calls)
-        except (SyncError, DatabaseError) as error:
+                if waits := reason_to_wait(context, sync):
+                    return dg.SkipReason(f"{waits}; the call waits")
+                return follow(context, conn, sync, calls)
+        except DatabaseError as error:
             return dg.SkipReason(str(error))
 
     return sensor
 
 
-def _reason_to_wait(
-    instance: dg.DagsterInstance, sync: SyncSettings, connections: Mapping[str, Connection]
-) -> str | None:
-    used = [connections[name] for name in sync.connections if name in connections]
-    if missing := [variable for connection in used for variable in connection.missing_variables()]:
-        return f"switched off: {', '.join(missing)} not set"
-    if run_is_unfinished(instance, sync.name):
-        return "a run of this sync is under way; the call waits"
-    return off_peak_wait(sync)
+def _calls(conn: psycopg.Connection[Any], hook: HookSettings, followed: int) -> list[Wake]:
+    """Return the calls that are not followed yet, oldest first, at most as many as one run takes on.
+
+    Calls that name records are forgotten a tick after they were followed: then the cursor, which Dagster stores with
+    the run that was asked for, says so. One that names none is a single row, and several syncs may follow it.
+    """
+    waiting = waiting_wakes(conn, hook.kind, hook.name)
+    if hook.names_records:
+        forget_wakes(conn, hook.kind, hook.name, [call for call in waiting if call.number <= followed])
+    return [call for call in waiting if call.number > followed][:_MOST_KEYS]
+
+
+def _follow(context: dg.SensorEvaluationContext, calls: Sequence[Wake]) -> None:
+    context.update_cursor(str(calls[-1].number))
 
 
 def _look(
-    instance: dg.DagsterInstance,
-    conn: psycopg.Connection[Any],
-    sync: SyncSettings,
-    connections: Mapping[str, Connection],
+    context: dg.SensorEvaluationContext, conn: psycopg.Connection[Any], sync: SyncSettings, calls: Sequence[Wake]
 ) -> dg.RunRequest | dg.SkipReason:
-    """Ask the source what is new, as the poll would do later."""
-    source = OpenSource.of(sync, connections[sync.source.connection]).source
-    plan = plan_next_run(conn, sync, source)
+    """Ask the source what is new, as the poll would do later; a source that cannot be asked is so with a later tick."""
+    try:
+        source = OpenSource.of(sync, getattr(context.resources, sync.source.connection)).source
+        plan = rest(conn, sync) or plan_next_run(conn, sync, source)
+    except ConfigurationError as error:
+        _follow(context, calls)  # a person must help; the poll says so too
+        return dg.SkipReason(str(error))
+    except SyncError as error:
+        remember_look(context.resources.interface, sync, error)
+        return dg.SkipReason(f"{error}; the call waits")
+    if plan.asked:
+        _follow(context, calls)
     if not plan.windows:
         return dg.SkipReason(plan.reason)
-    add_windows(instance, sync, [window.key for window in plan.known])
+    add_windows(context.instance, sync, [window.key for window in plan.known])
     return dg.RunRequest(tags=run_tags(sync, plan))
 
 
-def _chosen(sync: SyncSettings, keys: list[str], calls: Sequence[Wake]) -> dg.RunRequest:
-    """Look at the records that were named; they are read anew, for the calls carry no data that could be trusted."""
+def _read_records(
+    context: dg.SensorEvaluationContext, conn: psycopg.Connection[Any], sync: SyncSettings, calls: Sequence[Wake]
+) -> dg.RunRequest | dg.SkipReason:
+    """Have the records that were named read anew; the calls carry no data that could be trusted."""
+    del conn
+    _follow(context, calls)
+    # After too many calls one stands for all further ones, and names none.
+    keys = [call.record_key for call in calls if call.record_key]
+    if not keys:
+        return dg.SkipReason("more calls than are followed one by one; the poll finds what changed")
     config: dict[str, Any] = {"sync": sync.name, "keys": keys}
     return dg.RunRequest(
-        run_key=f"{sync.name} called {max(call.number for call in calls)}",
+        run_key=f"{sync.name} called {calls[-1].number}",
         run_config={"ops": {"chosen_records": {"config": config}}},
         tags={SYNC_TAG: sync.name},
     )

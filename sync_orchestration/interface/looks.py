@@ -23,10 +23,16 @@ class KnownRow:
     written: Payload | None
 
 
-def due_rows(conn: Connection[Any], sync: str) -> list[ClaimedRow]:
-    """Return the rows that a run would write now, oldest position first."""
+def due_rows(
+    conn: Connection[Any], sync: str, keys: Sequence[str] | None = None, *, again: bool = False
+) -> list[ClaimedRow]:
+    """Return the rows that a run would write now, oldest position first: of `keys`, or all.
+
+    `again`: as if all of them, settled ones too, were taken up again (`requeue_rows`).
+    """
+    params = {"sync": sync, "keys": None if keys is None else list(keys), "again": again}
     with conn.cursor(row_factory=class_row(ClaimedRow)) as cur:
-        return cur.execute(query("due_rows"), {"sync": sync}).fetchall()
+        return cur.execute(query("due_rows"), params).fetchall()
 
 
 def known_rows(

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any
 
 import pandas as pd
@@ -65,6 +65,8 @@ class Previewer:
         state = read_state(self.conn, self.landing.sync)
         preview = Preview(shown)
         met: set[str] = set()
+        if whole and self.landing.pushed:
+            return self.again(shown=shown)
         reads_all = whole or self.landing.feed == "sweep" or (state.baseline_is_due and not self.landing.pushed)
         for batch in self._all() if reads_all else self._news(state):
             met.update(row.record_key for row in batch)
@@ -77,6 +79,8 @@ class Previewer:
 
     def of(self, keys: Sequence[str], *, shown: int = 1_000) -> Preview:
         """Return what syncing these records would do now. Raises SyncError."""
+        if self.landing.pushed:
+            return self.again(keys, shown=shown)
         preview = Preview(shown)
         for batch in _batched(list(dict.fromkeys(keys)), self.landing.fetch_batch):
             fetched = self.source.fetch(batch)
@@ -84,6 +88,12 @@ class Previewer:
             found = [self._row(key, fetched[key].payload, known.get(key)) for key in batch if key in fetched]
             gone = [_delete(known[key]) for key in batch if key not in fetched and key in known]
             self._plan([*found, *gone], preview)
+        return preview
+
+    def again(self, keys: Sequence[str] | None = None, *, shown: int = 1_000) -> Preview:
+        """Return what writing the rows of `keys`, or all, once more would do, without a word of the source."""
+        preview = Preview(shown)
+        self._plan(due_rows(self.conn, self.landing.sync, keys, again=True), preview)
         return preview
 
     def _all(self) -> Iterator[list[ClaimedRow]]:
@@ -120,9 +130,11 @@ class Previewer:
         return _claimed(key, "update", scrub(payload, self.landing.sensitive), known)
 
     def _plan(self, batch: Sequence[ClaimedRow], preview: Preview) -> None:
-        for some in _batched(batch, self.landing.fetch_batch):
-            for plan in plan_writes(some, self.translation, _ReadOnly(self.target), self._linked_elsewhere):
-                preview.add(plan)
+        # Two senders may have the same key.
+        for _, of_sender in groupby(sorted(batch, key=_sender), key=_sender):
+            for some in _batched(list(of_sender), self.landing.fetch_batch):
+                for plan in plan_writes(some, self.translation, _ReadOnly(self.target), self._linked_elsewhere):
+                    preview.add(plan)
 
     def _linked_elsewhere(self, target_ids: Sequence[str]) -> set[str]:
         return known_targets(self.conn, self.landing.sync, target_ids)
@@ -171,6 +183,10 @@ def _claimed(key: str, operation: Operation, payload: Payload | None, known: Kno
         delete_confirmed=False,
         written=known.written if known else None,
     )
+
+
+def _sender(row: ClaimedRow) -> str:
+    return row.source_system
 
 
 def _delete(known: KnownRow) -> ClaimedRow:

@@ -5,18 +5,23 @@ import sys
 
 from sync_orchestration_tests.benchmarks.intake import compare_intake
 from sync_orchestration_tests.benchmarks.landing import compare_landing
+from sync_orchestration_tests.benchmarks.sending import compare_sending
 from sync_orchestration_tests.benchmarks.writing import count_writing
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks", description="Measure; prints tables of plain text.")
-    parser.add_argument("which", nargs="?", choices=["landing", "writing", "intake"], help="only one of them")
+    parser.add_argument(
+        "which", nargs="?", choices=["landing", "writing", "sending", "intake"], help="only one of them"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="times that ours and the bare steps are run in turn")
     options = parser.parse_args()
     if options.which in (None, "landing"):
         sys.stdout.write(compare_landing(options.rounds) + "\n\n")
     if options.which in (None, "writing"):
         sys.stdout.write(count_writing() + "\n\n")
+    if options.which in (None, "sending"):
+        sys.stdout.write(compare_sending(options.rounds) + "\n\n")
     if options.which in (None, "intake"):
         sys.stdout.write(compare_intake(options.rounds) + "\n")
 

@@ -321,11 +321,15 @@ WHERE r.sync = %(sync)s AND r.operation <> 'delete' AND r.received_at < %(before
   AND NOT EXISTS (SELECT 1 FROM inventory i WHERE i.record_key = r.record_key)
 ORDER BY r.record_key
 
+-- What a run would write: what is due, of some keys or all; `again` as if those were requeued first (requeue_rows).
 -- name: due_rows
 SELECT sync, source_system, record_key, entity, operation, position, payload, external_ids, attempts, target_id,
        delete_confirmed, written, in_doubt
 FROM sync.interface_row
-WHERE sync = %(sync)s AND (status = 'pending' OR (status = 'failed' AND next_attempt_at <= now()))
+WHERE sync = %(sync)s AND (%(keys)s::text[] IS NULL OR record_key = ANY(%(keys)s::text[]))
+  AND (status = 'pending' OR (status = 'failed' AND next_attempt_at <= now())
+       OR (%(again)s AND status IN ('processed', 'failed', 'skipped')
+           AND NOT (operation = 'delete' AND status = 'processed') AND error_code IS DISTINCT FROM 'delete_held'))
 ORDER BY position, record_key
 
 -- Those of some keys, or all that are not deleted but those of some other keys.

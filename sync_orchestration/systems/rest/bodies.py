@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -98,14 +99,25 @@ def with_siblings(changed: Collection[str], names: Collection[str]) -> list[str]
     return [name for name in names if name.partition(".")[0] in tops]
 
 
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The value of a field of which nobody knows what is there; no value is the same."""
+
+    def __str__(self) -> str:
+        return "(unknown)"
+
+
+UNKNOWN = Unknown()
+
+
 def same_json(left: Any, right: Any) -> bool:
     """Tell whether two values are equal as JSON; nothing and empty text are, and 1 is 1.0, but true is no number."""
     return bool(_normal(left) == _normal(right))
 
 
 def _normal(value: Any) -> Any:
-    if value is None or value == "":
-        return None
+    if value is None or value == "" or isinstance(value, Unknown):
+        return value or None
     if isinstance(value, bool):
         return ("truth", value)
     if isinstance(value, Mapping):

@@ -9,7 +9,6 @@ from sync_orchestration.systems.rest.answers import (
     BUSY,
     Said,
     refused_credentials,
-    refused_rights,
     said_by,
     wrong_path,
 )
@@ -28,14 +27,12 @@ def is_success(answer: Answer) -> bool:
 def refuse_system_fault(http: HttpClient, answer: Answer, *, first: bool, creates: bool) -> None:
     """Raise ConfigurationError for an answer that no other record would change.
 
-    Only the `first` write tells about rights in general: later ones may be refused for their record.
+    Whether a missing right (403) is the record's or everybody's, the sender tells by how many there are.
     """
     if answer.status == 401:
         raise refused_credentials(http, answer)
     if answer.status == 407 and first:
         raise refused_credentials(http, answer)
-    if answer.status == 403 and first:
-        raise refused_rights(http, answer)
     if (creates and answer.status in (404, 405)) or (answer.status == 405 and first):
         raise wrong_path(http, answer)
 

@@ -10,7 +10,7 @@ from sync_orchestration.pipeline.protocols import CurrentRecord, TargetRecord
 from sync_orchestration.systems.http import Answer
 from sync_orchestration.systems.rest.addresses import filled
 from sync_orchestration.systems.rest.answers import refused_credentials, refused_rights, said_by
-from sync_orchestration.systems.rest.bodies import flat
+from sync_orchestration.systems.rest.bodies import UNKNOWN, flat
 from sync_orchestration.systems.rest.judging import GONE, id_in, is_success
 from sync_orchestration.systems.rest.reading import get_json, is_null_at, key_text, read_at, shape
 from sync_orchestration.systems.rest.sending import doubtful
@@ -133,5 +133,5 @@ class Looker:
 
 def remembered(record: TargetRecord) -> CurrentRecord:
     """Return a known record as it was written last; after a write in doubt nobody knows."""
-    known = None if record.in_doubt else record.written
-    return CurrentRecord(record.target_id or "", known or {})
+    known = (None if record.in_doubt else record.written) or {}
+    return CurrentRecord(record.target_id or "", {**dict.fromkeys(record.values, UNKNOWN), **known})

@@ -11,6 +11,7 @@ from sync_orchestration.mapping.records import JSON, RecordError
 from sync_orchestration.pipeline.errors import SyncError, UnavailableError, may_have_acted
 from sync_orchestration.pipeline.protocols import Outcome, PartlyDoneError
 from sync_orchestration.systems.http import Answer
+from sync_orchestration.systems.rest.answers import refused_rights
 from sync_orchestration.systems.rest.settings import Call, Resource
 
 MOST_FAILING = 20
@@ -18,6 +19,9 @@ MOST_FAILING = 20
 
 MOST_LOST = 3
 """So many requests in a row without an answer are too: each may have taken its whole time limit."""
+
+MOST_FORBIDDEN = 3
+"""So many records in a row that the user may not write, and none that it may, are no matter of single records."""
 
 _SYSTEM_LIKE = frozenset({"server_error", "not_understood"})
 
@@ -49,6 +53,10 @@ def doubtful(why: str) -> RecordError:
     )
 
 
+def _is_forbidden(outcome: Outcome) -> bool:
+    return outcome.error is not None and outcome.error.code == "forbidden"
+
+
 @dataclass(slots=True)
 class Sender:
     """The writes of one target. `has_answered`: some write was answered, so the credentials are good for it."""
@@ -57,10 +65,12 @@ class Sender:
     has_answered: bool = field(default=False, init=False)
     _failing: int = field(default=0, init=False)
     _lost: int = field(default=0, init=False)
+    _accepted: bool = field(default=False, init=False)
+    _forbidden: int = field(default=0, init=False)
     _lock: Lock = field(default_factory=Lock, init=False)
 
     def run(self, jobs: Sequence[Job], outcomes: dict[str, Outcome]) -> Mapping[str, Outcome]:
-        """Run jobs that each add to `outcomes`: the first ones alone until something is answered, then in threads.
+        """Run jobs that each add to `outcomes`: the first ones alone until others are worth trying, then in threads.
 
         Raises the SyncError that stopped it, as a PartlyDoneError when some outcomes exist.
         """
@@ -74,7 +84,7 @@ class Sender:
                     stopped.append(error)
 
         waiting = list(reversed(jobs))
-        while waiting and not self.has_answered and not stopped:
+        while waiting and self._is_unsure and not stopped:
             run_one(waiting.pop())
         if waiting and not stopped:
             with ThreadPoolExecutor(max_workers=self.resource.parallel) as pool:
@@ -82,9 +92,15 @@ class Sender:
         if not stopped:
             return outcomes
         cause = next((error for error in stopped if may_have_acted(error)), stopped[0])
-        if outcomes:
-            raise PartlyDoneError(cause, outcomes) from cause
+        told = outcomes if self._accepted else {k: o for k, o in outcomes.items() if not _is_forbidden(o)}
+        if told:
+            raise PartlyDoneError(cause, told) from cause
         raise cause
+
+    @property
+    def _is_unsure(self) -> bool:
+        """True until some write tells that others are worth trying."""
+        return not self.has_answered or (self._forbidden > 0 and not self._accepted)
 
     def send(self, call: Call, path: str, body: JSON, once: JSON = None) -> Reply:
         """Send one write. `once` names what must not be done twice: a create, unless it is put to a known place.
@@ -112,7 +128,7 @@ class Sender:
     def heard(self, reply: Reply, *outcomes: Outcome) -> None:
         """Take note of an answer and what became of its records.
 
-        Raises UnavailableError when nothing but failures comes back.
+        Raises UnavailableError when nothing but failures comes back, ConfigurationError when the user may write none.
         """
         http = self.resource.http
         with self._lock:
@@ -120,7 +136,12 @@ class Sender:
             for outcome in outcomes:
                 failed = outcome.error is not None and outcome.error.code in _SYSTEM_LIKE
                 self._failing = self._failing + 1 if failed else 0
+                self._accepted |= outcome.error is None
+                self._forbidden += _is_forbidden(outcome)
             down = self._failing >= MOST_FAILING
+            shut_out = self._forbidden >= MOST_FORBIDDEN and not self._accepted
+        if shut_out:
+            raise refused_rights(http, reply.answer)
         if down:
             raise UnavailableError(
                 f"{http.settings.name} answers every record with status {reply.answer.status}: "

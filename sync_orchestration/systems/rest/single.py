@@ -145,8 +145,6 @@ class SingleWriter:
 
 
 def _changes(item: Item, current: CurrentRecord) -> Payload:
-    """Return the body of a partial update: what differs, or everything where nothing is known."""
-    if not current.values:
-        return nested(item.values)
+    """Return the body of a partial update: what differs, and what nobody knows to be the same."""
     changed = changed_fields(item.values, current.values, lambda _, held, wanted: same_json(held, wanted))
     return nested({name: item.values[name] for name in with_siblings(changed, item.values)})
