@@ -14,9 +14,9 @@ from sync_orchestration.components.connections import Connection
 from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.lost_runs import end_lost_runs
 from sync_orchestration.components.planning import Plan, plan_inventory, plan_next_run
+from sync_orchestration.components.run_requests import run_tags
 from sync_orchestration.components.running import OpenSource
 from sync_orchestration.components.settings import SyncSettings
-from sync_orchestration.components.triggers import run_tags
 from sync_orchestration.interface.requeue import requeue_rows
 from sync_orchestration.interface.rows import counts_by_status
 from sync_orchestration.interface.state import SyncState, read_state

@@ -5,16 +5,9 @@ from pydantic import BaseModel
 
 from sync_orchestration.components.assets import lookup_asset, source_asset, status_asset, target_asset
 from sync_orchestration.components.checks import feed_is_fresh, no_failed_records, quota_is_left, source_matches_target
+from sync_orchestration.components.schedules import schedules_of
 from sync_orchestration.components.settings import SyncSettings
-from sync_orchestration.components.triggers import (
-    comparison_job,
-    comparison_schedule,
-    intake_schedule,
-    inventory_schedule,
-    poll_sensor,
-    sweep_schedule,
-    sync_job,
-)
+from sync_orchestration.components.triggers import comparison_job, poll_sensor, sync_job
 
 
 class RecordSync(dg.Component):
@@ -41,12 +34,6 @@ class RecordSync(dg.Component):
         if not settings.source.pushed:
             checks = [feed_is_fresh(settings), *checks]
             checks += [quota_is_left(asked)] if asked else [source_matches_target(settings)]
-        schedules = (
-            comparison_schedule(settings),
-            sweep_schedule(settings),
-            inventory_schedule(settings),
-            intake_schedule(settings),
-        )
         return dg.Definitions(
             assets=[
                 source_asset(settings),
@@ -57,5 +44,5 @@ class RecordSync(dg.Component):
             asset_checks=checks,
             jobs=[sync_job(settings), *([] if settings.source.pushed else [comparison_job(settings)])],
             sensors=[poll_sensor(settings)],
-            schedules=[schedule for schedule in schedules if schedule],
+            schedules=schedules_of(settings),
         )

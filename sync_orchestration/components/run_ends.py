@@ -6,7 +6,7 @@ from typing import Literal
 
 import dagster as dg
 
-from sync_orchestration.components.triggers import SYNC_TAG
+from sync_orchestration.components.run_requests import SYNC_TAG
 from sync_orchestration.pipeline.incidents import RunEnd
 
 WILL_RETRY, RETRIED_AS = "dagster/will_retry", "dagster/auto_retry_run_id"

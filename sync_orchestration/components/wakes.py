@@ -10,9 +10,9 @@ from sync_orchestration.components.assets import add_windows
 from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.intake import HookSettings, IntakeModel
 from sync_orchestration.components.planning import plan_next_run, rest
+from sync_orchestration.components.run_requests import SYNC_TAG, reason_to_wait, remember_look, run_tags
 from sync_orchestration.components.running import OpenSource
 from sync_orchestration.components.settings import SyncSettings
-from sync_orchestration.components.triggers import SYNC_TAG, reason_to_wait, remember_look, run_tags
 from sync_orchestration.interface.database import DatabaseError
 from sync_orchestration.interface.wakes import Wake, forget_wakes, waiting_wakes
 from sync_orchestration.pipeline.errors import ConfigurationError, SyncError

@@ -1,6 +1,7 @@
 """Other systems push partners to the intake, and they become Odoo's: from the push to what the sender is told."""
 
 import importlib
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -219,9 +220,9 @@ def test_the_poll_asks_for_a_run_only_when_rows_wait(counter: Counter) -> None:
     assert counter.counts == {"processed": 1}
 
 
-def test_the_schedule_asks_likewise_and_before_other_syncs(new_counter: NewCounter, tmp_path: Any) -> None:
+def test_the_schedule_asks_likewise_and_before_other_syncs(new_counter: NewCounter, tmp_path: Path) -> None:
     # A schedule is given its instance by reference, so not one in memory.
-    with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         counter = new_counter(instance=instance)
         schedule = counter.definitions.get_repository_def().get_schedule_def(f"{SYNC}_schedule")
         assert schedule.cron_schedule == "*/5 * * * *"

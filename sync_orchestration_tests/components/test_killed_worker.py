@@ -19,7 +19,7 @@ from sync_orchestration.sandbox.faults import FaultRule
 from sync_orchestration.sandbox.odoo import OdooSwitches
 from sync_orchestration_tests.components.places import SYNC, NewPlace, Place
 
-RUN = [sys.executable, "-m", "sync_orchestration.cli", "run", SYNC, "--json"]
+RUN = [sys.executable, "-m", "sync_orchestration.cli", "run", "--json"]
 PARTNERS = 1_200
 """Three pages of a full read, three loads."""
 
@@ -45,10 +45,10 @@ def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
 
 
 @contextmanager
-def worker_until(condition: Callable[[], bool]) -> Iterator[subprocess.Popen[str]]:
+def worker_until(condition: Callable[[], bool], sync: str = SYNC) -> Iterator[subprocess.Popen[str]]:
     """Start a worker and wait for the condition; whoever still works after the block is killed."""
     with subprocess.Popen(
-        RUN, env=os.environ.copy(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*RUN, sync], env=os.environ.copy(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as worker:
         try:
             wait_until(lambda: worker.poll() is not None or condition())
@@ -58,11 +58,11 @@ def worker_until(condition: Callable[[], bool]) -> Iterator[subprocess.Popen[str
             worker.kill()
 
 
-def finish() -> dict[str, Any]:
+def finish(sync: str = SYNC) -> dict[str, Any]:
     """Run the sync to its end, as somebody or something does after the crash."""
-    done = subprocess.run(RUN, env=os.environ.copy(), capture_output=True, text=True, check=False)
+    done = subprocess.run([*RUN, sync], env=os.environ.copy(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    report: dict[str, Any] = json.loads(done.stdout)["syncs"][SYNC]
+    report: dict[str, Any] = json.loads(done.stdout)["syncs"][sync]
     return report
 
 

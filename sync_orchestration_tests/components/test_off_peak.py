@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from sync_orchestration.components.settings import SyncSettings
-from sync_orchestration.components.triggers import off_peak_wait
+from sync_orchestration.components.run_requests import off_peak_wait
 from sync_orchestration_tests.components.places import SYNC, DefsFolder, NewPlace
 
 NIGHT = "22:00-06:00"
