@@ -3,10 +3,12 @@
 import os
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from sync_orchestration.cli.environment import use_state_folder
 from sync_orchestration.cli.intake import USUAL_PORT, intake_service
 from sync_orchestration.cli.output import err, out
+from sync_orchestration.cli.postgres_watch import postgres_kept
 from sync_orchestration.cli.services import dagster_services, free_port
 from sync_orchestration.cli.supervisor import Service, ServiceEvent, supervise
 from sync_orchestration.interface.database import migrate, state_dir
@@ -46,10 +48,15 @@ def run_until_stopped(
 
     out.print("Starting PostgreSQL, the code server, the UI and the daemon …")
     try:
-        supervise(services, log_dir=state_dir() / "logs", on_event=tell)
+        with _postgres_kept() if embedded else nullcontext():
+            supervise(services, log_dir=state_dir() / "logs", on_event=tell)
     finally:
         if embedded:
             stop_embedded(state_dir())
+
+
+def _postgres_kept() -> AbstractContextManager[None]:
+    return postgres_kept(state_dir(), lambda said: err.print(f"[yellow]postgresql[/yellow]: {said}", soft_wrap=True))
 
 
 def _port_of_choice() -> int:

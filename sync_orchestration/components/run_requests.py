@@ -54,12 +54,16 @@ def requested(
     plan: Plan,
     more_tags: Mapping[str, str] = MappingProxyType({}),
     *,
-    run_key: str | None = None,
+    once: bool = False,
 ) -> dg.RunRequest | dg.SkipReason:
-    """Return the run over the plan's windows, which are made partitions first; or why there is none."""
+    """Return the run over the plan's windows, which are made partitions first; or why there is none.
+
+    With `once` a trigger that is evaluated again before that run exists asks for the same one.
+    """
     if not plan.windows:
         return dg.SkipReason(plan.reason)
     add_windows(instance, settings, [window.key for window in plan.known])
+    run_key = _run_key(instance, settings.name, plan) if once else None
     return dg.RunRequest(run_key=run_key, tags={**run_tags(settings, plan), **more_tags})
 
 
@@ -88,7 +92,7 @@ def run_is_unfinished(instance: dg.DagsterInstance, sync: str) -> bool:
     return instance.get_runs_count(unfinished) > 0
 
 
-def run_key_after_last(instance: dg.DagsterInstance, sync: str, plan: Plan) -> str:
+def _run_key(instance: dg.DagsterInstance, sync: str, plan: Plan) -> str:
     """Return a key that stays the same until a run of the sync exists that was not there before."""
     latest = instance.get_runs(dg.RunsFilter(tags={SYNC_TAG: sync}), limit=1)
     after = latest[0].run_id if latest else "nothing"

@@ -14,7 +14,6 @@ from sync_orchestration.components.run_requests import (
     reason_to_wait,
     remember_look,
     requested,
-    run_key_after_last,
 )
 from sync_orchestration.components.running import OpenSource
 from sync_orchestration.components.settings import SyncSettings
@@ -92,8 +91,7 @@ def poll_sensor(settings: SyncSettings) -> dg.SensorDefinition:
             return dg.SkipReason(str(error))
         if plan.asked and plan.state.status != "ERROR" and not settings.source.pushed:
             report_feed(context.instance, settings, None)
-        run_key = run_key_after_last(context.instance, settings.name, plan)
-        return requested(context.instance, settings, plan, run_key=run_key)
+        return requested(context.instance, settings, plan, once=True)
 
     return sensor
 

@@ -93,6 +93,13 @@ def is_running(state_dir: Path) -> bool:
         return _Server.under(state_dir).is_ready()
 
 
+def has_crashed(state_dir: Path) -> bool:
+    """Whether the server under `state_dir/postgres` ended without being stopped, and nobody has started it since."""
+    with _plain_errors(state_dir):
+        server = _Server.under(state_dir)
+        return server.postmaster().pid > 0 and not server.is_alive()
+
+
 @dataclass(frozen=True)
 class _Postmaster:
     """What `postmaster.pid` says; a server that has just begun has written only its first lines."""

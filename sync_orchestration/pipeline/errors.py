@@ -36,3 +36,7 @@ class FeedResetError(ConfigurationError):
 
 class TrackingOffError(ConfigurationError):
     """The source does not record changes at present; what happens meanwhile is in no feed."""
+
+
+class RefusesEverythingError(SyncError):
+    """The target has refused all of the first records of a pass: what is wrong there is no matter of single records."""

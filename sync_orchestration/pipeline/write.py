@@ -1,6 +1,6 @@
 """Write and settle: due rows are claimed, planned, sent to the target in batches, and get their outcome."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -13,6 +13,7 @@ from sync_orchestration.interface.attempts import Attempt, log_attempts
 from sync_orchestration.interface.rows import ClaimedRow, Scope, Settlement, Worker
 from sync_orchestration.interface.state import change_state, database_time, lock_state
 from sync_orchestration.mapping.records import RecordError
+from sync_orchestration.pipeline.breaker import Breaker, probe_of
 from sync_orchestration.pipeline.errors import SyncError, may_have_acted
 from sync_orchestration.pipeline.guard import DeleteGuard, held_message
 from sync_orchestration.pipeline.passes import progress
@@ -53,6 +54,8 @@ class Writer:
     observer: Observer
     counts: WriteCounts = field(default_factory=WriteCounts)
     _archived: int = field(default=0, init=False)
+    _upserts: Breaker = field(default_factory=Breaker, init=False)
+    _deletes: Breaker = field(default_factory=Breaker, init=False)
     _written_since_look: bool = field(default=False, init=False)
 
     @property
@@ -62,7 +65,8 @@ class Writer:
     def write(self, scope: Scope) -> WriteCounts:
         """Write every due row of `scope`. Rows of dead workers are taken over first.
 
-        Raises SyncError when the target is at fault; the rows of the broken batch are pending again then.
+        Raises SyncError when the target is at fault, or refuses everything; rows that it has not answered are pending
+        again then.
         """
         sync = self.writing.sync
         rows.release_dead_claims(self.conn, sync)
@@ -147,14 +151,15 @@ class Writer:
     def _apply(self, planned: Sequence[PlannedWrite]) -> tuple[dict[str, Outcome], SyncError | None]:
         """Send the planned writes; returns the outcome of each, and what stopped it if not all have one."""
         upserts = [p for p in planned if p.action in ("create", "update") and p.record is not None]
-        deletes = [p.record for p in planned if p.action == "delete" and p.record is not None]
+        deletes = [p for p in planned if p.action == "delete" and p.record is not None]
         outcomes: dict[str, Outcome] = {}
         try:
-            if upserts:
-                current = {p.row.record_key: p.current for p in upserts if p.current is not None}
-                outcomes.update(self.target.upsert([p.record for p in upserts if p.record is not None], current))
-            if deletes:
-                outcomes.update(self.target.delete(deletes))
+            while upserts:
+                probe, upserts = self._next(upserts, self._upserts)
+                self._upserts = self._send(probe, self._upsert, self._upserts, outcomes, "everything")
+            while deletes:
+                probe, deletes = self._next(deletes, self._deletes)
+                self._deletes = self._send(probe, self._delete, self._deletes, outcomes, "every delete")
         except PartlyDoneError as error:
             return {**outcomes, **error.outcomes}, error.cause
         except SyncError as error:
@@ -162,6 +167,34 @@ class Writer:
                 raise
             return outcomes, error
         return outcomes, None
+
+    def _next(self, planned: list[PlannedWrite], breaker: Breaker) -> tuple[list[PlannedWrite], list[PlannedWrite]]:
+        """Return the writes to send next and those after them: all at once, or a probe."""
+        size = breaker.at_a_time
+        return (planned, []) if size is None else probe_of(planned, size, lambda plan: plan.row.attempts == 0)
+
+    def _send(
+        self,
+        planned: Sequence[PlannedWrite],
+        send: Callable[[Sequence[PlannedWrite]], Mapping[str, Outcome]],
+        breaker: Breaker,
+        outcomes: dict[str, Outcome],
+        what: str,
+    ) -> Breaker:
+        """Send some writes and add their outcomes; raises SyncError when it is enough of refusals."""
+        told = send(planned)
+        outcomes.update(told)
+        breaker = breaker.after(told)
+        if fault := breaker.fault(what):
+            raise fault
+        return breaker
+
+    def _upsert(self, planned: Sequence[PlannedWrite]) -> Mapping[str, Outcome]:
+        current = {p.row.record_key: p.current for p in planned if p.current is not None}
+        return self.target.upsert([p.record for p in planned if p.record is not None], current)
+
+    def _delete(self, planned: Sequence[PlannedWrite]) -> Mapping[str, Outcome]:
+        return self.target.delete([p.record for p in planned if p.record is not None])
 
     def _settle(self, planned: Sequence[PlannedWrite], outcomes: dict[str, Outcome], started_at: datetime) -> None:
         settlements = [self._settlement(plan, outcomes.get(plan.row.record_key), started_at) for plan in planned]

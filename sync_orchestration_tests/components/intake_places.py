@@ -77,6 +77,10 @@ class Counter:
     def definitions(self) -> dg.Definitions:
         return self.project.definitions
 
+    @property
+    def resources(self) -> dict[str, Any]:
+        return {"interface": InterfaceDatabase(), **self.project.connections}
+
     # What senders do
 
     def post(self, path: str, body: Any = None, *, token: str | None = None, **headers: str) -> requests.Response:
@@ -114,9 +118,8 @@ class Counter:
 
     def tick(self, sensor: str = f"{SYNC}_sensor", cursor: str | None = None) -> SensorExecutionData:
         """Evaluate a sensor once, as the daemon does."""
-        resources = {"interface": InterfaceDatabase(), **self.project.connections}
         context = dg.build_sensor_context(
-            instance=self.instance, resources=resources, definitions=self.definitions, cursor=cursor
+            instance=self.instance, resources=self.resources, definitions=self.definitions, cursor=cursor
         )
         return self.definitions.resolve_sensor_def(sensor).evaluate_tick(context)
 

@@ -227,7 +227,7 @@ def test_the_schedule_asks_likewise_and_before_other_syncs(new_counter: NewCount
         schedule = counter.definitions.get_repository_def().get_schedule_def(f"{SYNC}_schedule")
         assert schedule.cron_schedule == "*/5 * * * *"
         assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
-        resources = counter.project.connections
+        resources = counter.resources
         with dg.build_schedule_context(instance=instance, resources=resources) as context:
             assert schedule.evaluate_tick(context).skip_message == "nothing new"
         counter.accepted(partner("C-1"))

@@ -210,7 +210,7 @@ class _Json2:
         if answer.status == 200:
             return reply
         if isinstance(reply, dict):
-            raise error_from_body(reply, call, self._http.masked)
+            raise error_from_body(reply, call, self._http.masked, answer.status)
         if answer.status == 404:
             # Measured: an unknown or unnamed database is a 404 with an HTML body.
             raise ConfigurationError(

@@ -25,12 +25,16 @@ _LOGIN = frozenset({"odoo.exceptions.AccessDenied", "werkzeug.exceptions.Unautho
 
 
 class OdooError(SyncError):
-    """A call that Odoo refused. `name` is the exception's dotted name, `message` Odoo's text without traceback."""
+    """A call that Odoo refused.
 
-    def __init__(self, name: str, message: str, call: str) -> None:
+    `name` is the exception's dotted name, `message` Odoo's text without traceback, `status` that of the HTTP answer.
+    """
+
+    def __init__(self, name: str, message: str, call: str, status: int = 200) -> None:
         super().__init__(f"Odoo refused {call}: {message}")
         self.name = name
         self.message = message
+        self.status = status
 
     @property
     def is_record_fault(self) -> bool:
@@ -58,7 +62,7 @@ class OdooError(SyncError):
         return self.name in _LOGIN
 
 
-def error_from_body(body: Any, call: str, masked: Callable[[str], str]) -> OdooError:
+def error_from_body(body: Any, call: str, masked: Callable[[str], str], status: int = 200) -> OdooError:
     """Build the error from an error body: JSON-RPC's `error.data`, or the whole body in JSON-2.
 
     The traceback in `debug` is left out on purpose; `masked` takes secrets out of the text.
@@ -66,4 +70,4 @@ def error_from_body(body: Any, call: str, masked: Callable[[str], str]) -> OdooE
     told = body if isinstance(body, dict) else {"message": body}
     name = str(told.get("name") or "unknown")
     message = " ".join(str(told.get("message") or name).split())
-    return OdooError(name, masked(message), call)
+    return OdooError(name, masked(message), call, status)
