@@ -162,8 +162,13 @@ def _fresh_windows(conn: psycopg.Connection[Any], settings: SyncSettings, source
     if state.status == "ERROR" or state.fingerprint == TRACKING_WAS_OFF:
         refuse_foreign_history(state, head_of(source, conn, settings.name))
     cursor = state.last_position or 0
-    page = source.peek(max(cursor - settings.source.overlap, 0))
+    start = max(cursor - settings.source.overlap, 0)
+    page = source.peek(start)
     refuse_rewound(state, page.newest)
+    while page.more and start < page.next_position < cursor and not unseen(page, state):
+        # Full of what was landed before, and short of the cursor: what is new comes after it.
+        start = page.next_position
+        page = source.peek(start)
     if not page.changes and state.recent_positions:
         # What was listed before is listed no more: a feed that is off looks like one without changes.
         refuse_foreign_history(state, head_of(source, conn, settings.name))

@@ -96,7 +96,7 @@ def test_nothing_new_is_found_out_with_one_question(db: Conn) -> None:
 @pytest.mark.parametrize("landed", [2, 48, 49, 50, 51, 52, 120])
 def test_a_change_is_noticed_however_many_were_landed_before_it(db: Conn, landed: int, page: int) -> None:
     """Also where a page of the feed is full of what was landed before."""
-    sync = Sync(db, page=page, overlap=min(page, 50))
+    sync = Sync(db, page=page, overlap=50)
     sync.run_until_idle()
     for n in range(landed):
         sync.source.put(f"k{n}", name="A")
