@@ -2,9 +2,10 @@
 
 import json
 import os
+import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import uvicorn
@@ -26,7 +27,7 @@ USUAL_PORT = 8080
 
 
 def serve(host: str, port: int, certificate: Path | None, key: Path | None) -> None:
-    """Serve the intake until stopped. Raises UsageError when nobody could push to it."""
+    """Serve the intake until stopped. Raises UsageError when nobody could push to it, or it cannot listen."""
     load_settings()
     if (certificate is None) != (key is None):
         raise UsageError("TLS needs both --tls-certificate and --tls-key.")
@@ -36,12 +37,8 @@ def serve(host: str, port: int, certificate: Path | None, key: Path | None) -> N
         raise UsageError(f"The intake is switched off: set {', '.join(missing)} (see .env.example).")
     url = use_state_folder()
     migrate(url)
-    app = intake_app(settings, url, references(project.syncs, project.connections))
-    out.print(f"The intake listens on {settings.public_url} for {', '.join(c.name for c in settings.contracts)}.")
-    uvicorn.run(
-        app,
-        host=host,
-        port=port,
+    config = uvicorn.Config(
+        intake_app(settings, url, references(project.syncs, project.connections)),
         # Paths may hold secrets, and the name of the server helps only those who look for its holes.
         access_log=False,
         server_header=False,
@@ -51,6 +48,21 @@ def serve(host: str, port: int, certificate: Path | None, key: Path | None) -> N
         ssl_keyfile=key,
         timeout_graceful_shutdown=10,
     )
+    try:
+        config.load()
+    except OSError as error:
+        raise UsageError(f"The certificate {certificate} and its key {key} cannot be used: {error}.") from None
+    with _listening(host, port) as listener, suppress(KeyboardInterrupt):
+        out.print(f"The intake listens on {settings.public_url} for {', '.join(c.name for c in settings.contracts)}.")
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        said = str(error.strerror).partition(" (")[0]
+        raise UsageError(f"The intake cannot listen on {host}, port {port}: {said}.") from None
 
 
 @contextmanager

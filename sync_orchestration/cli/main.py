@@ -52,14 +52,15 @@ def dev(
     host: Annotated[
         str, typer.Option(help="Address that the UI listens on; it has no login of its own.")
     ] = "127.0.0.1",
+    intake_port: Annotated[int, typer.Option(help="Port of the intake, where INTAKE_TOKEN is set.")] = 8080,
 ) -> None:
-    """Run Dagster (UI, daemon, code server) on the configured systems until stopped."""
+    """Run Dagster (UI, daemon, code server) and the intake on the configured systems until stopped."""
     from sync_orchestration.cli import dev as dev_module
     from sync_orchestration.cli.environment import load_settings
 
     with plain_errors():
         load_settings()
-        dev_module.run_until_stopped(port, host)
+        dev_module.run_until_stopped(port, host, intake_port)
 
 
 @app.command(epilog="Example: sync-orchestration run flexi_partners --json")
@@ -93,23 +94,28 @@ def run(
             headless.print_reports(reports)
     problems = [f"{name}: {report.problem}" for name, (report, _) in reports.items() if report.problem]
     for problem in problems:
-        output.err.print(problem, style="red", markup=False)
+        output.err.print(output.shown(problem), style="red")
     if problems:
         raise typer.Exit(1)
 
 
 @app.command(epilog="Example: sync-orchestration check --json")
 def check(json: Json = False) -> None:
-    """Try every connection with harmless calls, and say what is wrong with it."""
+    """Try every connection with harmless calls, and say what is wrong with it or has changed in its fields."""
     from sync_orchestration.cli import inspection
 
     with plain_errors():
         health = inspection.check()
+        changed = inspection.schemas()
     if json:
-        output.print_json({"connections": {h.name: inspection.health_json(h) for h in health}})
+        # Where no field of any system has changed there is nothing to tell of them.
+        told = {"schemas": {name: inspection.schema_json(look) for name, look in changed.items()}} if changed else {}
+        output.print_json({"connections": {h.name: inspection.health_json(h) for h in health}, **told})
     else:
         inspection.print_health(health)
-    if not all(h.ok for h in health):
+        for name, look in changed.items():
+            output.err.print(f"{name}: {look.sentence}", style="red" if look.serious else "yellow", markup=False)
+    if not all(h.ok for h in health) or any(look.serious for look in changed.values()):
         raise typer.Exit(1)
 
 

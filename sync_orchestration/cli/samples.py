@@ -4,7 +4,7 @@ from typing import Any
 
 import requests
 
-from sync_orchestration.cli.output import out
+from sync_orchestration.cli.output import out, shown
 
 _CUSTOMERS = 60
 _TOWNS = ("Praha", "Brno", "Ostrava", "Plzeň", "Liberec", "Olomouc")
@@ -23,7 +23,8 @@ def push_samples(url: str, token: str) -> None:
     refused = sum(record["outcome"] == "refused" for record in report["records"])
     out.print(f"A shop pushed {len(report['records'])} records to the intake; {refused} were refused at the door:")
     for error in report["errors"]:
-        out.print(f"  [red]refused[/red] {error['key']} {error['field']}: {error['message']}", soft_wrap=True)
+        told = shown(f"{error['key']} {error['field']}: {error['message']}")
+        out.print(f"  [red]refused[/red] {told}", soft_wrap=True)
 
 
 def _customers() -> list[dict[str, Any]]:

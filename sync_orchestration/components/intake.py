@@ -144,6 +144,15 @@ def missing_variables(model: IntakeModel) -> list[str]:
     return [] if len(missing) < len(tokens) else missing
 
 
+def secret_variables(model: IntakeModel) -> list[str]:
+    """Return the environment variables that hold tokens of senders and secrets of hooks."""
+    given = [
+        *(token for sender in model.senders.values() for token in sender.tokens),
+        *(secret for hook in model.hooks for secret in hook.secrets),
+    ]
+    return [one.removeprefix(_VARIABLE) for one in given if one.startswith(_VARIABLE)]
+
+
 def intake_settings(model: IntakeModel, syncs: Mapping[str, SyncSettings], url: str) -> IntakeSettings:
     """Return what the intake is told; senders and hooks whose variables are all unset are left out.
 

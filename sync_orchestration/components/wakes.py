@@ -6,11 +6,10 @@ from typing import Any
 import dagster as dg
 import psycopg
 
-from sync_orchestration.components.assets import add_windows
 from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.intake import HookSettings, IntakeModel
 from sync_orchestration.components.planning import plan_next_run, rest
-from sync_orchestration.components.run_requests import SYNC_TAG, reason_to_wait, remember_look, run_tags
+from sync_orchestration.components.run_requests import SYNC_TAG, reason_to_wait, remember_look, requested
 from sync_orchestration.components.running import OpenSource
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.interface.database import DatabaseError
@@ -91,10 +90,7 @@ def _look(
         return dg.SkipReason(f"{error}; the call waits")
     if plan.asked:
         _follow(context, calls)
-    if not plan.windows:
-        return dg.SkipReason(plan.reason)
-    add_windows(context.instance, sync, [window.key for window in plan.known])
-    return dg.RunRequest(tags=run_tags(sync, plan))
+    return requested(context.instance, sync, plan)
 
 
 def _read_records(

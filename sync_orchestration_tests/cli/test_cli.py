@@ -342,9 +342,16 @@ def test_the_command_as_a_process_keeps_its_complaints_off_stdout(tmp_path: Path
 
 def test_the_help_shows_every_command_and_an_example(tmp_path: Path) -> None:
     shown = call("--help").stdout
-    for command in ("demo", "dev", "run", "check", "status", "retry", "sandbox", "stop"):
+    for command in ("demo", "dev", "run", "check", "status", "retry", "intake", "docs", "sandbox", "stop"):
         assert command in shown
         assert "Example: sync-orchestration" in call(command, "--help").stdout
+
+
+def told_apart(output: str) -> tuple[list[str], str, list[str]]:
+    """Return what the demo says before its table, the head of the table, and the rest."""
+    lines = output.splitlines()
+    head = next(number for number, line in enumerate(lines) if line.split()[:1] == ["sync"])
+    return lines[:head], lines[head], lines[head + 1 :]
 
 
 def test_the_demo_syncs_a_made_up_company_once_and_sums_it_up(tmp_path: Path) -> None:
@@ -363,7 +370,17 @@ def test_the_demo_syncs_a_made_up_company_once_and_sums_it_up(tmp_path: Path) ->
         assert is_running(state), "the embedded server stays for the next command"
     finally:
         stop_embedded(state)
-    header, *lines = done.stdout.splitlines()
+    pushed, header, lines = told_apart(done.stdout)
+    assert pushed[0] == "A shop pushed 68 records to the intake; 2 were refused at the door:"
+    assert "  refused S-2000 country: the target has no res.country with code 'XX'" in pushed
+    assert "  refused S-2001 name: name is required and is missing" in pushed
+    assert next(line.split() for line in lines if line.split()[0] == "intake_partners")[2:] == [
+        "66",
+        "0",
+        "0",
+        "0",
+        "0",
+    ]
     assert header.split()[:4] == ["sync", "landed", "written", "unchanged"]
     line = next(line.split() for line in lines if line.split()[0] == SYNC)
     landed, written, unchanged, failed, skipped, pending = map(int, line[1:])
