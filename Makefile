@@ -1,10 +1,11 @@
 # `make help` lists the targets. Needs only Python 3.11 to 3.13; everything else is installed into .venv from the lock.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test bench lint format lock soak clean
+.PHONY: help setup demo dev test bench lint audit format lock soak clean
 
 PYTHON ?= $(shell for v in 3.11 3.12 3.13; do command -v python$$v && break; done 2>/dev/null || command -v python3)
 BIN := .venv/bin
 WORKERS ?= 2
+MINUTES ?= 10
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -41,12 +42,18 @@ lint: setup ## format, lint, types, lock
 	$(BIN)/mypy
 	$(BIN)/python -m sync_orchestration_tests.check_lock
 
+audit: setup ## ask the index whether a locked dependency is known to be vulnerable (needs the network)
+	$(BIN)/python -m sync_orchestration_tests.audit
+
 format: setup ## mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 bench: setup ## measure, side by side in one run
 	$(BIN)/python -m sync_orchestration_tests.benchmarks
+
+soak: setup ## kill, break and restart everything for MINUTES=10 (SEED=…), then see whether anything is lost or doubled
+	$(BIN)/python -W ignore -m sync_orchestration_tests.faults.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 lock: ## renew requirements.lock from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \

@@ -11,7 +11,8 @@ import dagster as dg
 from sync_orchestration import defs as own_folder
 from sync_orchestration.components.connections import Connection, Connections
 from sync_orchestration.components.database import InterfaceDatabase
-from sync_orchestration.components.intake import Intake, IntakeModel, refuse_strangers
+from sync_orchestration.components.intake import Intake, IntakeModel, refuse_strangers, secret_variables
+from sync_orchestration.components.known_secrets import remember_secrets
 from sync_orchestration.components.maintenance import maintenance_definitions
 from sync_orchestration.components.mistakes import mistake_in, refuse_contradictions
 from sync_orchestration.components.notifications import (
@@ -21,6 +22,7 @@ from sync_orchestration.components.notifications import (
     the_one,
 )
 from sync_orchestration.components.record_sync import RecordSync
+from sync_orchestration.components.schema import schema_definitions
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.components.wakes import wake_sensors
 from sync_orchestration.pipeline.errors import ConfigurationError
@@ -67,10 +69,17 @@ def load_project(defs_folder: ModuleType = own_folder) -> Project:
     intake = _the_intake([component.model for component in tree.get_all_components(of_type=Intake)])
     if intake:
         refuse_strangers(intake, syncs, connections)
+    remember_secrets(
+        [name for connection in connections.values() for name in connection.secret_variables()],
+        urls=[connection.url.removeprefix("$") for connection in connections.values()],
+        messengers=[notifications.variable] if notifications else [],
+    )
+    remember_secrets(secret_variables(intake) if intake else [])
     everything = dg.Definitions.merge(
         built,
         dg.Definitions(sensors=wake_sensors(intake, syncs)),
         maintenance_definitions(list(syncs.values()), connections, notifications),
+        schema_definitions(list(syncs.values())),
         notification_definitions(notifications, list(syncs), connections),
         policy,
     )

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from sync_orchestration.cli.environment import use_state_folder
 from sync_orchestration.cli.intake import USUAL_PORT, intake_service
-from sync_orchestration.cli.output import err, out
+from sync_orchestration.cli.output import err, out, shown
 from sync_orchestration.cli.postgres_watch import postgres_kept
 from sync_orchestration.cli.services import dagster_services, free_port
 from sync_orchestration.cli.supervisor import Service, ServiceEvent, supervise
@@ -15,6 +15,8 @@ from sync_orchestration.interface.database import migrate, state_dir
 from sync_orchestration.interface.embedded import stop_embedded
 
 _USUAL_PORT = 3000
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
 
 def run_until_stopped(
@@ -29,7 +31,12 @@ def run_until_stopped(
     url = use_state_folder()
     migrate(url)
     port = port or _port_of_choice()
-    shown = f"http://localhost:{port}" if host in ("127.0.0.1", "0.0.0.0") else f"http://{host}:{port}"  # noqa: S104 - only shown
+    address = f"http://{'localhost' if host in (*_LOOPBACK, *_EVERYWHERE) else host}:{port}"
+    if host not in _LOOPBACK:
+        err.print(
+            f"[yellow]The UI has no login: whoever reaches {shown(host)}:{port} can run and change everything; "
+            "put it behind a proxy with a log-in (docs/security.md).[/yellow]"
+        )
     pushed_to = intake_service(intake_port or USUAL_PORT, url)
     services = [*before, *([pushed_to] if pushed_to else []), *dagster_services(state_dir(), port, url, host)]
     last = services[-1].name
@@ -37,14 +44,14 @@ def run_until_stopped(
 
     def tell(event: ServiceEvent) -> None:
         if event.kind == "died":
-            err.print(f"[yellow]{event.service}[/yellow]: {event.detail}", soft_wrap=True)
+            err.print(f"[yellow]{event.service}[/yellow]: {shown(event.detail)}", soft_wrap=True)
         if event.kind == "ready" and event.service == last and last not in ready:
             ready.add(last)
-            out.print(f"\n  Dagster UI: [bold]{shown}[/bold]   (logs: {state_dir() / 'logs'}; Ctrl-C stops)")
+            out.print(f"\n  Dagster UI: [bold]{address}[/bold]   (logs: {state_dir() / 'logs'}; Ctrl-C stops)")
             if pushed_to:
                 out.print(f"  Intake:     http://localhost:{intake_port or USUAL_PORT}/docs")
             out.print()
-            on_ready(shown)
+            on_ready(address)
 
     out.print("Starting PostgreSQL, the code server, the UI and the daemon …")
     try:
@@ -56,7 +63,7 @@ def run_until_stopped(
 
 
 def _postgres_kept() -> AbstractContextManager[None]:
-    return postgres_kept(state_dir(), lambda said: err.print(f"[yellow]postgresql[/yellow]: {said}", soft_wrap=True))
+    return postgres_kept(state_dir(), lambda said: err.print(f"[yellow]postgresql[/yellow]: {shown(said)}"))
 
 
 def _port_of_choice() -> int:

@@ -8,6 +8,7 @@ from dotenv import dotenv_values, load_dotenv
 
 from sync_orchestration.cli.services import dagster_environment, prepare_dagster_home
 from sync_orchestration.interface.database import connect, database_url, state_dir
+from sync_orchestration.interface.private_folder import private_folder, write_private
 
 _CONNECTION_PREFIXES = ("FLEXI_", "ODOO_", "ALFRESCO_", "KONTUR_", "REST_")
 
@@ -32,8 +33,7 @@ def demo_file() -> Path:
 
 def write_demo_file(variables: Mapping[str, str]) -> None:
     """Tell other commands of the same state folder where the demo's servers are."""
-    demo_file().parent.mkdir(parents=True, exist_ok=True)
-    demo_file().write_text("".join(f"{name}={value}\n" for name, value in variables.items()), encoding="utf-8")
+    write_private(demo_file(), "".join(f"{name}={value}\n" for name, value in variables.items()))
 
 
 def use_state_folder() -> str:
@@ -41,8 +41,7 @@ def use_state_folder() -> str:
 
     Raises DatabaseError when PostgreSQL cannot be reached; Dagster would say that with a traceback.
     """
-    folder = state_dir()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = private_folder(state_dir())
     url = database_url()
     with connect(url):
         pass

@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
 from sync_orchestration.cli.environment import load_settings
 from sync_orchestration.cli.headless import chosen
-from sync_orchestration.cli.output import err, out, print_failing
+from sync_orchestration.cli.output import err, out, print_failing, shown
 from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.health import Health, check_connections
 from sync_orchestration.components.metadata import state_json
+from sync_orchestration.components.schema import SchemaLook, check_schemas
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.definitions import load_project
 from sync_orchestration.interface.rows import FailingRow, counts_by_status, failing_rows
@@ -39,6 +39,19 @@ def check() -> list[Health]:
     return check_connections(project.connections, list(project.syncs.values()), project.notifications)
 
 
+def schemas() -> dict[str, SchemaLook]:
+    """Look whether the fields of every source and target are as they were; only what changed is told."""
+    project = load_project()
+    found = check_schemas(project.connections, list(project.syncs.values()))
+    return {name: look for name, look in found.items() if look.drifts}
+
+
+def schema_json(look: SchemaLook) -> dict[str, Any]:
+    """Return one sync's part of `check --json`, where a field has changed."""
+    fields = [{"side": d.side, "field": d.field, "was": d.was, "is": d.now} for d in look.drifts]
+    return {"ok": not look.serious, "changed": fields}
+
+
 def health_json(health: Health) -> dict[str, Any]:
     """Return one connection's part of `check --json`."""
     return {"ok": health.ok, "detail": health.detail, "milliseconds": health.milliseconds}
@@ -49,7 +62,7 @@ def print_health(found: list[Health]) -> None:
     table = Table("connection", "", "detail", "ms", box=None, header_style="bold")
     for h in found:
         mark = "[yellow]off[/yellow]" if h.switched_off else "[green]ok[/green]" if h.ok else "[red]failed[/red]"
-        table.add_row(h.name, mark, escape(h.detail), str(h.milliseconds))
+        table.add_row(h.name, mark, shown(h.detail), str(h.milliseconds))
     out.print(table)
 
 
@@ -107,6 +120,6 @@ def print_status(found: dict[str, SyncStatus], *, failed: bool) -> None:
     out.print(table)
     for name, s in found.items():
         if s.state.error:
-            out.print(f"  [red]{escape(name)}: {escape(s.state.error)}[/red]")
+            out.print(f"  [red]{shown(name)}: {shown(s.state.error)}[/red]")
         if failed:
             print_failing(name, s.failing)

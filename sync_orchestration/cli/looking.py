@@ -3,12 +3,11 @@
 from datetime import UTC
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
 from sync_orchestration.cli.environment import load_settings
 from sync_orchestration.cli.headless import chosen
-from sync_orchestration.cli.output import err, out, print_json
+from sync_orchestration.cli.output import err, out, print_json, shown
 from sync_orchestration.components.chosen import preview
 from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.metadata import preview_sentence, shorten
@@ -26,7 +25,9 @@ def dry_run(names: list[str], *, everything: bool) -> dict[str, Preview]:
     """Return what bringing the named syncs (none: all) up to date would do. Raises UsageError, SyncError."""
     load_settings()
     project = load_project()
-    observer = LogObserver.on(lambda line: err.print(line, style="dim"), lambda line: err.print(line, style="yellow"))
+    observer = LogObserver.on(
+        lambda line: err.print(shown(line), style="dim"), lambda line: err.print(shown(line), style="yellow")
+    )
     found: dict[str, Preview] = {}
     with InterfaceDatabase().session() as conn:
         for name in chosen(project, names):
@@ -43,12 +44,12 @@ def print_previews(found: dict[str, Preview], *, as_json: bool) -> None:
         print_json({"syncs": {name: _preview_json(preview) for name, preview in found.items()}})
         return
     for name, one in found.items():
-        out.print(f"[bold]{escape(name)}[/bold]: {preview_sentence(one)}")
+        out.print(f"[bold]{shown(name)}[/bold]: {preview_sentence(one)}")
         frame = one.table
         table = Table("", "record", "field", "before", "after", box=None, header_style="bold")
         for row in frame.head(_SHOWN).itertuples():
             cells = (row.action, row.record_key, row.field, row.before, row.after)
-            table.add_row(*(escape(shorten(str(cell), _WIDEST)) for cell in cells))
+            table.add_row(*(shown(shorten(str(cell), _WIDEST)) for cell in cells))
         if len(frame):
             out.print(table)
         if len(frame) + one.more > _SHOWN:
@@ -77,12 +78,12 @@ def print_attempts(found: list[dict[str, Any]], *, as_json: bool) -> None:
     for one in found:
         table.add_row(
             f"{one['started_at'].astimezone(UTC):%Y-%m-%d %H:%M:%S}",
-            escape(one["record_key"]),
-            f"{one['operation']} {one['model']}",
+            shown(one["record_key"]),
+            shown(f"{one['operation']} {one['model']}"),
             one["status"],
             "" if one["response_code"] is None else str(one["response_code"]),
             str(one["duration_ms"]),
-            escape(one["error"] or ""),
+            shown(one["error"] or ""),
             (one["run_id"] or "")[:8],
         )
     out.print(table if found else "nothing was tried yet")

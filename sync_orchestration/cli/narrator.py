@@ -2,14 +2,15 @@
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+import psycopg
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from sync_orchestration.interface.database import connect, migrate
+from sync_orchestration.interface.database import DatabaseError, connect, migrate
 from sync_orchestration.interface.rows import counts_by_status
 
 _STEPS = ("processed", "pending", "processing", "failed", "skipped")
@@ -23,13 +24,19 @@ Counts = dict[str, dict[str, int]]
 def narrating(console: Console, url: str, syncs: Sequence[str]) -> Iterator[None]:
     """Show how many records of each sync are in which status while the block runs."""
     done = threading.Event()
-    thread = threading.Thread(target=_narrate, args=(console, url, syncs, done), daemon=True)
+    thread = threading.Thread(target=_narrate_if_possible, args=(console, url, syncs, done), daemon=True)
     thread.start()
     try:
         yield
     finally:
         done.set()
         thread.join()
+
+
+def _narrate_if_possible(console: Console, url: str, syncs: Sequence[str], done: threading.Event) -> None:
+    """Narrate; what is wrong with the database is said by whoever works with it, in plain words."""
+    with suppress(DatabaseError, psycopg.Error):
+        _narrate(console, url, syncs, done)
 
 
 def _narrate(console: Console, url: str, syncs: Sequence[str], done: threading.Event) -> None:

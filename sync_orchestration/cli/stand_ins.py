@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sync_orchestration.interface.private_folder import private_folder
 from sync_orchestration.sandbox.alfresco import AlfrescoWorld, alfresco_app
 from sync_orchestration.sandbox.flexi import FlexiWorld, flexi_app
 from sync_orchestration.sandbox.kontur import KonturWorld, kontur_app
@@ -69,7 +70,8 @@ def sandbox(ports: SandboxPorts, odoo: int, state: Path | None) -> Iterator[dict
     `state`, a folder, what was changed in the stand-ins is still there the next time.
     """
     if state is not None:
-        state.mkdir(parents=True, exist_ok=True)
+        private_folder(state.parent)
+        private_folder(state)
 
     def file(name: str) -> Path | None:
         return None if state is None else state / f"{name}.json"

@@ -9,6 +9,7 @@ import dagster as dg
 import psycopg
 
 from sync_orchestration.components.database import InterfaceDatabase
+from sync_orchestration.components.known_secrets import without_secrets
 from sync_orchestration.components.lookups import OpenLookup
 from sync_orchestration.components.lost_runs import note_process
 from sync_orchestration.components.metadata import attempts_metadata, counts_metadata, failing_metadata, state_json
@@ -54,7 +55,7 @@ def plain_failures() -> Iterator[None]:
     try:
         yield
     except (SyncError, DatabaseError) as error:
-        raise dg.Failure(description=str(error)) from None
+        raise dg.Failure(description=without_secrets(str(error))) from None
 
 
 def source_asset(settings: SyncSettings) -> dg.AssetsDefinition:
@@ -81,8 +82,10 @@ def source_asset(settings: SyncSettings) -> dg.AssetsDefinition:
             opened = OpenSource.of(settings, getattr(context.resources, connection), context.log.warning)
             reader = opened.reader(conn, context.run.run_id, _observer(context))
             policy, config = settings.retry_policy, settings.config_hash
-            order_what_changed(conn, settings)
+            before = order_what_changed(conn, settings)
             with running_pass(conn, settings.name, policy, config, to_its_end=False):
+                if before.config_hash != config or before.status == "ERROR":
+                    opened.refuse_unknown_fields()
                 if settings.source.pushed:
                     _take_up_again(context, conn, settings)
                 elif context.run.tags.get(INVENTORY) is None:

@@ -89,6 +89,8 @@ def report_feed(instance: dg.DagsterInstance, settings: SyncSettings, problem: s
     key = dg.AssetCheckKey(dg.AssetKey(settings.source.asset_key), _FEED_IS_FRESH)
     record = instance.get_latest_asset_check_evaluation_record(key)
     shown = record.evaluation if record else None
+    if not isinstance(shown, dg.AssetCheckEvaluation):
+        shown = None  # the run that was to evaluate it was killed, and only its plan is there
     is_news = (
         (record is not None and not (shown and shown.passed))
         if problem is None

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal, Self
 import dagster as dg
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from sync_orchestration.components.known_secrets import known_secrets, passwords_in
+from sync_orchestration.mapping.scrub import mask
 from sync_orchestration.pipeline.errors import ConfigurationError
 from sync_orchestration.systems.alfresco.citeck import CiteckRecords
 from sync_orchestration.systems.alfresco.v1 import AlfrescoV1
@@ -16,6 +18,7 @@ from sync_orchestration.systems.kontur import KonturClient
 from sync_orchestration.systems.odoo.client import Dialect, OdooClient
 
 _VARIABLE = "$"
+_SECRET_FIELDS = ("password", "secret", "key", "token")
 
 
 class Connection(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -24,14 +27,24 @@ class Connection(dg.ConfigurableResource):  # type: ignore[type-arg]
     kind: str = Field(description="What kind of system it is.")
     url: str = Field(description="Address of the server, e.g. $FLEXI_URL or https://odoo.example.com.")
     timeout: float = Field(60.0, gt=0, description="Seconds to wait for a connection and for each silence after it.")
+    patience: float = Field(
+        default=10.0,
+        ge=1,
+        description="How many times the timeout one exchange may take in all, whatever keeps coming.",
+    )
     verify_tls: bool = Field(default=True, description="False accepts any TLS certificate; for tests only.")
 
-    @field_validator("password", "secret", "key", "token", mode="after", check_fields=False)
+    @field_validator(*_SECRET_FIELDS, mode="after", check_fields=False)
     @classmethod
     def _no_secret_in_a_file(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(_VARIABLE):
             raise ValueError("a secret belongs in the environment: write the name of its variable, like $NAME")
         return value
+
+    def secret_variables(self) -> list[str]:
+        """Return the environment variables that hold secrets of this connection."""
+        given = (getattr(self, name, None) for name in _SECRET_FIELDS)
+        return [name.removeprefix(_VARIABLE) for name in given if isinstance(name, str)]
 
     def missing_variables(self) -> list[str]:
         """Return the environment variables that this connection needs and that are not set."""
@@ -56,15 +69,18 @@ class Connection(dg.ConfigurableResource):  # type: ignore[type-arg]
             raise ConfigurationError(f"{name} is switched off: set {', '.join(missing)}.")
         url = self.value("url")
         if not url.startswith(("http://", "https://")):
-            raise ConfigurationError(f"The address of {name} must begin with https:// (or http://): {url}")
+            shown = mask(url, passwords_in(url))
+            raise ConfigurationError(f"The address of {name} must begin with https:// (or http://): {shown}")
         return HttpClient(
             HttpSettings(
                 name=name,
                 base_url=url,
                 auth=auth,
                 timeout=self.timeout,
+                patience=self.patience,
                 verify_tls=self.verify_tls,
-                secrets=secrets,
+                # A system may echo what it never should have had: what another one was sent.
+                secrets=tuple(dict.fromkeys((*secrets, *known_secrets()))),
                 **more,
             )
         )

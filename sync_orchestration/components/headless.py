@@ -22,10 +22,15 @@ from sync_orchestration.interface.rows import counts_by_status
 from sync_orchestration.interface.state import SyncState, read_state
 from sync_orchestration.pipeline.errors import ConfigurationError, SyncError
 from sync_orchestration.pipeline.land import order_full_read
+from sync_orchestration.pipeline.passes import remember_failure
 from sync_orchestration.pipeline.sweep import FIRST_WINDOW, begin_sweep, reset
 
 COUNTED = ("landed", "processed", "unchanged", "failed", "skipped")
 _QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+class RunFailedError(SyncError):
+    """A run of Dagster's ended in a failure; the state of its sync says so already."""
 
 
 @dataclass(slots=True)
@@ -78,7 +83,11 @@ def bring_up_to_date(
             if settings.source.inventory_cron and not everything:
                 _take_inventory(instance, definitions, settings, connections, report)
                 _run_until_idle(instance, definitions, settings, connections, report)
+        except RunFailedError as error:
+            report.problem = str(error)
         except SyncError as error:
+            # A run says itself why it failed; here none has begun.
+            remember_failure(conn, settings.name, settings.retry_policy, error)
             report.problem = str(error)
         report.pending = counts_by_status(conn, settings.name).get(settings.name, {}).get("pending", 0)
         position = read_state(conn, settings.name).last_position
@@ -184,7 +193,7 @@ def _run(
     result = job.execute_in_process(instance=instance, tags=tags, run_config=_QUIET, raise_on_error=False)
     _count(result, report)
     if not result.success:
-        raise SyncError(_failure_of(result))
+        raise RunFailedError(_failure_of(result))
 
 
 def _count(result: dg.ExecuteInProcessResult, report: RunReport) -> None:

@@ -1,7 +1,6 @@
 """Jobs that are no sync's alone: chosen and failed records, connections, the feed's switch, a full read, retention."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -21,10 +20,9 @@ from sync_orchestration.components.flexi_hooks import flexi_hook_job
 from sync_orchestration.components.health import check_connections
 from sync_orchestration.components.metadata import counts_metadata, preview_metadata, preview_sentence
 from sync_orchestration.components.notifications import NotificationSettings
+from sync_orchestration.components.retention import purge_history_job, purge_history_schedule
 from sync_orchestration.components.running import LogObserver
 from sync_orchestration.components.settings import SyncSettings
-from sync_orchestration.interface.attempts import purge
-from sync_orchestration.interface.state import database_time
 from sync_orchestration.pipeline.errors import ConfigurationError
 from sync_orchestration.pipeline.sweep import reset
 
@@ -37,7 +35,7 @@ def maintenance_definitions(
     """Build the maintenance jobs over all syncs and connections, and the schedule of the retention."""
     by_name = {sync.name: sync for sync in syncs}
     shared = [*_shared_targets(syncs)]
-    purge_history = _purge_job()
+    purge_history = purge_history_job(syncs)
     return dg.Definitions(
         assets=shared,
         jobs=[
@@ -50,15 +48,7 @@ def maintenance_definitions(
             flexi_hook_job(connections),
             purge_history,
         ],
-        schedules=[
-            dg.ScheduleDefinition(
-                name="purge_history_schedule",
-                job=purge_history,
-                cron_schedule="15 4 * * *",
-                default_status=dg.DefaultScheduleStatus.RUNNING,
-                description="Keeps the log of attempts within its retention time.",
-            )
-        ],
+        schedules=[purge_history_schedule(purge_history)],
     )
 
 
@@ -249,26 +239,6 @@ def _flexi_changes_job(connections: Mapping[str, Connection]) -> dg.JobDefinitio
         "flexi_changes_control",
         changes_api,
         "Asks, switches on or off the Changes API. Switching on needs a moment in which nobody is logged in to Flexi.",
-    )
-
-
-def _purge_job() -> dg.JobDefinition:
-    days = "Attempts and finished deletes older than this many days are deleted."
-
-    @dg.op(
-        required_resource_keys={"interface"},
-        description="Deletes old attempts and finished deletes, in batches.",
-        config_schema={"days": dg.Field(dg.IntSource, default_value=90, description=days)},
-    )
-    def old_history(context: dg.OpExecutionContext) -> None:
-        retention = timedelta(days=context.op_config["days"])
-        with plain_failures(), _interface(context).session() as conn:
-            purged = purge(conn, before=database_time(conn) - retention)
-        context.log.info(", ".join(f"{count} of {table}" for table, count in purged.items()) + " deleted")
-        context.add_output_metadata(counts_metadata(purged))
-
-    return _one_op_job(
-        "purge_history", old_history, "Keeps the log of attempts and the finished deletes within their retention time."
     )
 
 

@@ -17,6 +17,7 @@ from sync_orchestration.interface import rows
 from sync_orchestration.interface.attempts import read_attempts
 from sync_orchestration.interface.rows import FailingRow
 from sync_orchestration.interface.state import SyncState
+from sync_orchestration.mapping.plain_text import plain
 from sync_orchestration.pipeline.preview import Preview
 from sync_orchestration.pipeline.sweep import state_of_sweep
 
@@ -55,7 +56,7 @@ def _narrow_table(failing: Sequence[FailingRow]) -> dg.TableMetadataValue:
         dg.TableColumn("why", description="Field and beginning of the error; failing_in_full has all of it."),
     ]
     records = [
-        dg.TableRecord({"record": f"{row.operation} {row.record_key}", "why": shorten(_error(row), _NARROW)})
+        dg.TableRecord({"record": plain(f"{row.operation} {row.record_key}"), "why": shorten(_error(row), _NARROW)})
         for row in failing
     ]
     return dg.MetadataValue.table(records, schema=dg.TableSchema(columns))
@@ -72,9 +73,9 @@ def _wide_table(failing: Sequence[FailingRow]) -> dg.TableMetadataValue:
     records = [
         dg.TableRecord(
             {
-                "record": f"{row.operation} {row.record_key}",
-                "field": row.error_field or "",
-                "error": row.error_message or "",
+                "record": plain(f"{row.operation} {row.record_key}"),
+                "field": plain(row.error_field or ""),
+                "error": plain(row.error_message or ""),
                 "tries": row.attempts,
                 "failing since → last try": _since(row),
             }
@@ -103,11 +104,13 @@ def _markdown(sync: str, failing: Sequence[FailingRow], total: int) -> str:
 
 def _cell(text: str | None) -> str:
     """Keep what came from outside from being read as Markdown or HTML."""
-    return "".join(f"\\{c}" if c in "\\`*_{}[]<>()#+!|~" else c for c in " ".join((text or "").split()))
+    line = " ".join(plain(text or "").split())
+    # A colon, an at sign and a dot make links of plain addresses.
+    return "".join(f"\\{c}" if c in "\\`*_{}[]<>()#+!|~&:@." else c for c in line)
 
 
 def _error(row: FailingRow) -> str:
-    return f"{row.error_field}: {row.error_message}" if row.error_field else row.error_message or ""
+    return plain(f"{row.error_field}: {row.error_message}" if row.error_field else row.error_message or "")
 
 
 def shorten(text: str, length: int) -> str:
@@ -155,10 +158,10 @@ def preview_metadata(preview: Preview) -> dict[str, dg.MetadataValue[Any]]:
     records = [
         dg.TableRecord(
             {
-                "record": f"{row.action} {row.record_key}",
-                "field": str(row.field),
-                "before": shorten(str(row.before), _FIELD),
-                "after": shorten(str(row.after), _FIELD),
+                "record": plain(f"{row.action} {row.record_key}"),
+                "field": plain(str(row.field)),
+                "before": shorten(plain(str(row.before)), _FIELD),
+                "after": shorten(plain(str(row.after)), _FIELD),
             }
         )
         for row in preview.table.head(SHOWN).itertuples()

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from sync_orchestration.components.connections import Connection
 from sync_orchestration.components.database import InterfaceDatabase
+from sync_orchestration.components.known_secrets import known_secrets
 from sync_orchestration.components.telling import Watch, deliver, look_at_rows, look_at_runs, look_at_states
 from sync_orchestration.interface.database import DatabaseError
 from sync_orchestration.interface.incidents import Message
@@ -20,7 +21,6 @@ from sync_orchestration.pipeline.incidents import Threshold
 from sync_orchestration.systems.messengers import Messenger, messengers
 
 TEST_JOB = "test_notification"
-_SECRET_FIELDS = ("password", "secret", "key", "token")
 
 
 class ThresholdSettings(BaseModel):
@@ -144,7 +144,7 @@ def _sensor(
         now = datetime.now(UTC)
         watch = Watch(
             syncs=thresholds,
-            secrets=(*configured_secrets(connections), *(s for one in people for s in one.secrets)),
+            secrets=(*configured_secrets(connections), *known_secrets(), *(s for one in people for s in one.secrets)),
             link=settings.link(),
             ignored={TEST_JOB},
         )
@@ -213,6 +213,5 @@ def configured_secrets(connections: Mapping[str, Connection]) -> list[str]:
     """Return every secret that the environment gives to the connections and to the database."""
     found: list[Any] = [urlsplit(os.environ.get("SYNC_POSTGRES_URL", "")).password]
     for connection in connections.values():
-        names = [getattr(connection, name, None) for name in _SECRET_FIELDS]
-        found += [os.environ.get(name.removeprefix("$")) for name in names if isinstance(name, str)]
+        found += [os.environ.get(name) for name in connection.secret_variables()]
     return [secret for secret in found if secret]

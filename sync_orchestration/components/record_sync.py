@@ -6,6 +6,7 @@ from pydantic import BaseModel
 from sync_orchestration.components.assets import lookup_asset, source_asset, status_asset, target_asset
 from sync_orchestration.components.checks import feed_is_fresh, no_failed_records, quota_is_left, source_matches_target
 from sync_orchestration.components.schedules import schedules_of
+from sync_orchestration.components.schema import schema_is_as_mapped
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.components.triggers import comparison_job, poll_sensor, sync_job
 
@@ -30,7 +31,7 @@ class RecordSync(dg.Component):
         del context
         settings = self.settings
         asked = settings.lookup if settings.source.sweeps else None
-        checks = [no_failed_records(settings)]
+        checks = [no_failed_records(settings), schema_is_as_mapped(settings)]
         if not settings.source.pushed:
             checks = [feed_is_fresh(settings), *checks]
             checks += [quota_is_left(asked)] if asked else [source_matches_target(settings)]

@@ -38,6 +38,7 @@ from sync_orchestration.pipeline.plan import Family, Precedence, Translation
 from sync_orchestration.pipeline.protocols import Observer, Source, Target
 from sync_orchestration.pipeline.pushed import PushedSource
 from sync_orchestration.pipeline.relay import RelaySource
+from sync_orchestration.pipeline.schema import Described, refuse_unknown
 from sync_orchestration.pipeline.write import Writer, Writing
 from sync_orchestration.systems.alfresco.source import AlfrescoSource
 from sync_orchestration.systems.alfresco.target import AlfrescoTarget
@@ -105,6 +106,13 @@ class OpenSource:
         """Return a reader that lands this source's records."""
         return Reader(conn, self.source, self.landing, run_id, observer)
 
+    def refuse_unknown_fields(self) -> None:
+        """Raise ConfigurationError when the source describes its records and lacks a field that the mapping names."""
+        if isinstance(self.source, Described):
+            settings = self.settings
+            what = f"{settings.source.entity} of the connection {settings.source.connection}"
+            refuse_unknown(self.source.describe(), watched_paths(settings), what)
+
     @property
     def landing(self) -> Landing:
         """How the source is read."""
@@ -166,6 +174,17 @@ def _paths(settings: SyncSettings) -> list[str]:
     condition = settings.condition()
     more = settings.source.fields if isinstance(settings.source, OdooSourceSettings) else []
     return sorted({*settings.compiled().paths, *(condition.paths if condition else ()), *more})
+
+
+def watched_paths(settings: SyncSettings) -> list[str]:
+    """Return what the sync cannot do without in the source's records, as the source names its fields."""
+    if isinstance(settings.source, AlfrescoSourceSettings):
+        return _attributes(settings)
+    asked = [settings.lookup.attribute] if settings.lookup else []
+    paths = {path for path in [*_paths(settings), *asked] if top_of(path) != ANSWER}
+    if isinstance(settings.source, FlexiSourceSettings):
+        return sorted({top_of(path) for path in paths})
+    return sorted(paths)
 
 
 def _attributes(settings: SyncSettings) -> list[str]:

@@ -16,6 +16,7 @@ from sync_orchestration.components.run_requests import (
     requested,
 )
 from sync_orchestration.components.running import OpenSource
+from sync_orchestration.components.schema import SCHEMA_IS_AS_MAPPED
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.interface.database import DatabaseError
 from sync_orchestration.interface.state import read_state
@@ -30,9 +31,10 @@ def sync_job(settings: SyncSettings) -> Any:
     if settings.lookup and settings.source.sweeps:
         keys.insert(1, settings.lookup.asset_key)
     assets = dg.AssetSelection.assets(*(dg.AssetKey(key) for key in keys))
-    selection: dg.AssetSelection = assets
+    rare = [dg.AssetCheckKey(dg.AssetKey(settings.target_asset_key), SCHEMA_IS_AS_MAPPED)]
     if not settings.source.pushed:
-        selection = assets - dg.AssetSelection.checks(_thorough_check(settings))
+        rare.append(_thorough_check(settings))
+    selection = assets - dg.AssetSelection.checks(*rare)
     return dg.define_asset_job(
         settings.name,
         selection=selection,

@@ -56,24 +56,3 @@ def read_attempts(conn: Connection[Any], sync: str, *, key: str | None = None, l
     """Return the newest attempts of a sync, or of one record, newest first."""
     with conn.cursor(row_factory=dict_row) as cur:
         return cur.execute(query("attempts"), {"sync": sync, "key": key, "limit": limit}).fetchall()
-
-
-def purge(conn: Connection[Any], *, before: datetime, batch: int = 5_000) -> dict[str, int]:
-    """Delete attempts, finished deletes and incidents that are over, older than `before`, a batch a transaction.
-
-    Returns counts by table.
-    """
-    kinds = {
-        "purge_attempts": "interface_attempt",
-        "purge_deleted_rows": "interface_row",
-        "purge_incidents": "incident",
-    }
-    purged = dict.fromkeys(kinds.values(), 0)
-    for name, table in kinds.items():
-        while True:
-            with conn.transaction():
-                deleted = conn.execute(query(name), {"before": before, "limit": batch}).rowcount
-            purged[table] += deleted
-            if deleted < batch:
-                break
-    return purged

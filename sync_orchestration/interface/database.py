@@ -1,6 +1,7 @@
 """The PostgreSQL that holds the interface tables: where it is, connections to it, its schema version."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -13,13 +14,18 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import NullPool
 
 from sync_orchestration.interface.embedded import embedded_url
 from sync_orchestration.interface.queries import query
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+_ADDRESS = re.compile(r"postgres(ql)?://")
+_NO_ADDRESS = (
+    "SYNC_POSTGRES_URL is no address of a PostgreSQL: it is like postgresql://user:password@host:5432/database, with "
+    "@, /, % and other special characters of the password percent-encoded."
+)
 _VERSION_TABLE = {"version_table": "alembic_version", "version_table_schema": "sync"}
 
 
@@ -45,6 +51,9 @@ def connect(url: str) -> Iterator[psycopg.Connection[Any]]:
 
     Raises DatabaseError if the database cannot be reached.
     """
+    if not _ADDRESS.match(url) or url.partition("?")[0].count("@") > 1:
+        # An @ within the password makes the rest of it the name of a host, which messages tell.
+        raise DatabaseError(_NO_ADDRESS)
     try:
         conn = psycopg.connect(
             url,
@@ -54,6 +63,9 @@ def connect(url: str) -> Iterator[psycopg.Connection[Any]]:
             keepalives_interval=10,
             keepalives_count=3,
         )
+    except psycopg.ProgrammingError:
+        # Its message quotes the address.
+        raise DatabaseError(_NO_ADDRESS) from None
     except psycopg.OperationalError as error:
         raise DatabaseError(
             f"PostgreSQL cannot be reached ({_first_line(error)}). Check SYNC_POSTGRES_URL, or unset it to use the "
@@ -72,10 +84,9 @@ def migrate(url: str) -> str:
 
     Safe to call from several processes at once. Raises DatabaseError when the tables are newer than the code.
     """
-    engine = create_engine(_sqlalchemy_url(url), poolclass=NullPool)
     config = _alembic_config()
     head = known_version()
-    with connect(url) as guard, engine.connect() as connection:
+    with connect(url) as guard, _engine(url).connect() as connection:
         guard.execute("SELECT pg_advisory_lock(hashtext('sync_orchestration.migrate'))")
         guard.execute("CREATE SCHEMA IF NOT EXISTS sync")
         current = MigrationContext.configure(connection, opts=_VERSION_TABLE).get_current_revision()
@@ -115,5 +126,5 @@ def _alembic_config() -> Config:
     return config
 
 
-def _sqlalchemy_url(url: str) -> str:
-    return "postgresql+psycopg://" + url.split("://", 1)[1]
+def _engine(url: str) -> Engine:
+    return create_engine("postgresql+psycopg://" + url.split("://", 1)[1], poolclass=NullPool)

@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sync_orchestration.interface import processes, server_account
+from sync_orchestration.interface.private_folder import private_folder
 
 if sys.platform != "win32":
     import fcntl
@@ -157,7 +158,8 @@ class _Server:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Only one process at a time creates, starts or stops; the system opens the lock when its holder dies."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(self.folder.parent)
+        private_folder(self.folder)
         with (self.folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
@@ -252,8 +254,9 @@ class _Server:
         version = (self.data / "PG_VERSION").read_text().strip()
         if version != _POSTGRES_VERSION:
             raise EmbeddedPostgresError(
-                f"{self.data} was written by PostgreSQL {version}, this is {_POSTGRES_VERSION}. "
-                "Move the folder away to begin anew."
+                f"{self.data} was written by PostgreSQL {version}, this program brings {_POSTGRES_VERSION}. To keep the "
+                "data, dump it with the program that wrote it (docs/operating.md, Upgrade); or move the folder away: "
+                "the syncs then read everything anew and find their records by external id."
             )
 
     def _socket_dir(self) -> Path:

@@ -13,7 +13,10 @@ from sync_orchestration.interface.rows import Operation, Payload, Status
 
 @dataclass(frozen=True, slots=True)
 class SettledRow:
-    """A row as another sync left it; `settled_version` is unique, grows with every settling, and has gaps."""
+    """A row as another sync left it; `settled_version` is unique, grows with every settling, and has gaps.
+
+    `status` is that of the last settling, also while the row waits to be settled anew.
+    """
 
     record_key: str
     operation: Operation

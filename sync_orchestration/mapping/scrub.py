@@ -1,6 +1,7 @@
 """Keeps secrets out of what is stored, shown or sent: sensitive keys of payloads, secret values in texts."""
 
 import base64
+import html
 import json
 import re
 from collections.abc import Collection, Iterable
@@ -134,11 +135,16 @@ def _begins_word(before: str, letter: str, after: str) -> bool:
 def mask(text: str, secrets: Iterable[str]) -> str:
     """Replace every occurrence of the secrets by ``***``.
 
-    Found are the values themselves, their URL-quoted and JSON-escaped forms, and the whole of a base64 text
+    Found are the values themselves, their URL-quoted, JSON- and HTML-escaped forms, and the whole of a base64 text
     that holds one, such as the ``user:password`` of a basic authorization. Empty secrets are left out.
     """
     wanted = tuple(sorted({secret for secret in secrets if secret}, key=lambda secret: (-len(secret), secret)))
     return _pattern(wanted).sub(MASK, text) if wanted else text
+
+
+def longest_form(secrets: Iterable[str]) -> int:
+    """Return a length that no form of the secrets exceeds: an escaped control character is longest, six for one."""
+    return max((6 * len(secret.encode("utf-8", "surrogatepass")) for secret in secrets), default=0)
 
 
 @lru_cache(maxsize=64)
@@ -155,10 +161,14 @@ def _pattern(secrets: tuple[str, ...]) -> re.Pattern[str]:
 
 def _plain_forms(secret: str) -> set[str]:
     escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    escaped |= {json.dumps(form)[1:-1] for form in escaped}  # JSON that quotes JSON, or Python's way to quote it
+    escaped |= {form.replace("\\", "\\\\") for form in escaped}
     raw = secret.encode("utf-8", "surrogatepass")
     quoted = {quote(raw), quote(raw, safe=""), quote_plus(raw)}
     small = {re.sub("%[0-9A-F]{2}", lambda code: code[0].lower(), form) for form in quoted}
-    return {secret} | escaped | quoted | small
+    page = html.escape(secret)
+    pages = {page, page.replace("&#x27;", "&#39;"), html.escape(secret, quote=False)}
+    return {secret, " ".join(secret.split())} - {""} | escaped | quoted | small | pages
 
 
 def _base64_cores(secret: str) -> set[str]:

@@ -42,9 +42,10 @@ class RelaySource:
         while True:
             with self.session() as conn:
                 newest = newest_settling(conn, self.sync)
-                rows = settled_since(conn, self.sync, start, self.page)
+                # One more than is listed tells whether there is more: a page that is just full is no sign of it.
+                found = settled_since(conn, self.sync, start, self.page + 1)
+            rows, more = found[: self.page], len(found) > self.page
             following = max(start, rows[-1].settled_version + 1) if rows else start
-            more = len(rows) == self.page
             yield ChangePage([_change(row) for row in rows], following, newest, more)
             if not more:
                 return

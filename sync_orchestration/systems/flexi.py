@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from urllib.parse import quote
 
+from sync_orchestration.interface.fields_seen import Shape
 from sync_orchestration.interface.rows import Payload
 from sync_orchestration.pipeline.errors import ConfigurationError, TrackingOffError, UnavailableError
 from sync_orchestration.pipeline.protocols import Change, ChangePage, SourceHead, SourceRecord
@@ -136,6 +137,21 @@ class FlexiClient:
             )
         return found
 
+    def properties(self, evidence: str) -> dict[str, str]:
+        """Return name → type of the fields of an evidence, as the server describes it."""
+        answer, body = self._json("GET", f"{self.base}/{evidence}/properties.json")
+        self.refuse_errors(answer, body, evidence=evidence)
+        inner = body.get("properties") if isinstance(body, dict) else None
+        listed = inner.get("property") if isinstance(inner, dict) else None
+        # Where there is one, some lists of Flexi's are an object.
+        rows = [row for row in ([listed] if isinstance(listed, dict) else listed or []) if isinstance(row, dict)]
+        found = {str(row["propertyName"]): str(row.get("type", "")) for row in rows if row.get("propertyName")}
+        if not found:
+            raise UnavailableError(
+                f"Flexi answered {answer.what} without any property: “{self.http.quote(answer.body)}”"
+            )
+        return found
+
     def check(self) -> str:
         """Try the connection with harmless calls; returns a sentence for people. Raises SyncError."""
         if not self.tracking_is_on():
@@ -210,8 +226,9 @@ class FlexiSource:
             start = page.next_position
 
     def fetch(self, keys: Sequence[str]) -> Mapping[str, SourceRecord]:
-        """Return the current records; one request for all keys."""
-        rows = self.client.records(self.evidence, keys, self._detail, self._relations)
+        """Return the current records; one request for all keys. What is no number is the id of none."""
+        ids = [key for key in keys if key.isascii() and key.isdecimal()]
+        rows = self.client.records(self.evidence, ids, self._detail, self._relations) if ids else []
         return {record.key: record for record in map(_source_record, rows)}
 
     def snapshot(self, after: str | None) -> Iterator[Sequence[SourceRecord]]:
@@ -223,6 +240,14 @@ class FlexiSource:
                 return
             yield [_source_record(row) for row in rows]
             last = int(rows[-1]["id"])
+
+    def describe(self) -> Mapping[str, Shape]:
+        """Return what Flexi says of the evidence's fields, with one request; relations and ids are always there."""
+        found = {name: Shape(kind) for name, kind in self.client.properties(self.evidence).items()}
+        always = {name: Shape("list") for name in ("external-ids", *self._relations)}
+        # What Flexi adds to a field (stat@showAs) comes and goes with it.
+        added = {path: found[of] for path in self.fields if (of := path.partition("@")[0]) in found}
+        return {**always, **added, **found}
 
     @property
     def _evidences(self) -> list[str]:

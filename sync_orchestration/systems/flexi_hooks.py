@@ -4,10 +4,8 @@ Source: the vendor's article 4744379 (Web hooks). The secret of a hook travels i
 it nowhere else, so it is masked in everything that is said or logged.
 """
 
-import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -110,10 +108,7 @@ class FlexiHooks:
         if skip_url_test:
             params["skipUrlTest"] = "true"
         http = self.client.http
-        with _unlogged(http.masked):
-            answer = http.send(
-                "PUT", f"{self.client.base}/hooks.json", params=params, repeatable=False, refusals=(500,)
-            )
+        answer = http.send("PUT", f"{self.client.base}/hooks.json", params=params, repeatable=False, refusals=(500,))
         if answer.status in (401, 402, 403, 404):
             self._refuse_errors(answer)
         if not 200 <= answer.status < 300 or _says_no(answer):
@@ -191,19 +186,3 @@ def _says_no(answer: Answer) -> bool:
     body = parsed(answer)
     winstrom = body.get("winstrom") if isinstance(body, dict) else None
     return isinstance(winstrom, dict) and str(winstrom.get("success", "true")).lower() == "false"
-
-
-@contextmanager
-def _unlogged(masked: Callable[[str], str]) -> Iterator[None]:
-    """Keep secrets out of what urllib3 logs for debugging: the whole address of each request."""
-
-    def without_secret(record: logging.LogRecord) -> bool:
-        record.msg, record.args = masked(record.getMessage()), ()
-        return True
-
-    logger = logging.getLogger("urllib3.connectionpool")
-    logger.addFilter(without_secret)
-    try:
-        yield
-    finally:
-        logger.removeFilter(without_secret)

@@ -1,24 +1,25 @@
 """The one place that sends a request: retries, limits, what a failed answer means, and that no secret gets out."""
 
 import json
-import os
 import ssl
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import requests
-from requests.adapters import HTTPAdapter
-from requests.auth import HTTPBasicAuth
-from requests.utils import get_environ_proxies
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
-from sync_orchestration.mapping.scrub import mask
+from sync_orchestration.mapping.plain_text import plain
+from sync_orchestration.mapping.scrub import longest_form, mask
 from sync_orchestration.pipeline.errors import ConfigurationError, UnavailableError
-from sync_orchestration.systems.http_faults import never_arrived, retry_after, root_cause
+from sync_orchestration.systems.http_faults import never_arrived, retry_after, root_cause, took_too_long
+from sync_orchestration.systems.quiet_logs import silence
+from sync_orchestration.systems.sessions import open_session
+
+silence()
 
 _PASSING_STATUSES = {429, 502, 503, 504}
 _QUOTE = 200
@@ -39,9 +40,10 @@ T = TypeVar("T")
 class HttpSettings:
     """How to talk to one system.
 
-    `timeout` is in seconds, for connecting and for each silence while reading. `secrets` are the values that must
-    never appear in a message. `longest_wait` bounds how long a request waits for a server that asks for patience
-    (429 with Retry-After); a longer wait ends the pass instead. `max_body` is in bytes.
+    `timeout` is in seconds, for connecting and for each silence while reading; a whole exchange may take as much
+    `patience` times. `secrets` are the values that must never appear in a message. `longest_wait` bounds how long a
+    request waits for a server that asks for patience (429 with Retry-After); a longer wait ends the pass instead.
+    `max_body` is in bytes.
     """
 
     name: str
@@ -49,6 +51,7 @@ class HttpSettings:
     auth: tuple[str, str] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     timeout: float = 60.0
+    patience: float = 10.0
     verify_tls: bool = True
     tries: int = 4
     first_delay: float = 0.5
@@ -184,12 +187,19 @@ class HttpClient:
 
     def quote(self, body: bytes) -> str:
         """Return the first characters of a body for a message, on one line and without secrets."""
-        # Masked before it is cut, or half a secret would be left at the end.
-        return self.masked(" ".join(body[: _QUOTE * 10].decode("utf-8", "replace").split()))[:_QUOTE]
+        # Masked before it is cut, or half a secret would be left at the end; half a one where it is read to goes too.
+        end = longest_form(self._secrets)
+        read = _QUOTE * 10 + end
+        text = self.masked(body[:read].decode("utf-8", "replace"))
+        return " ".join((text[:-end] if end and len(body) > read else text).split())[:_QUOTE]
 
     def masked(self, text: str) -> str:
-        """Return `text` without any secret of this connection."""
-        return mask(text, (*self.settings.secrets, *_password_in(self.settings.base_url)))
+        """Return `text` as one plain line without any secret that this client knows of."""
+        return plain(mask(text, self._secrets))
+
+    @property
+    def _secrets(self) -> tuple[str, ...]:
+        return (*self.settings.secrets, *_password_in(self.settings.base_url))
 
     def _once(self, attempt: Callable[[], T]) -> T:
         try:
@@ -265,6 +275,12 @@ class HttpClient:
             raise self._lost(fault, error, repeatable=repeatable) from None
         # ValueError: requests reads the address of a redirect even when it does not follow it.
         except (requests.exceptions.RequestException, OSError, ValueError) as error:
+            if took_too_long(error):
+                seconds = self.settings.timeout * self.settings.patience
+                raise UnavailableError(
+                    f"{self.settings.name} is too slow: {self.masked(what)} was not over after {seconds:.0f} s.",
+                    may_have_acted=True,
+                ) from None
             raise self._lost(self._unreachable(root_cause(error)), error, repeatable=repeatable) from None
 
     def _keep_pause(self, what: str) -> None:
@@ -359,30 +375,18 @@ class HttpClient:
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
-            session = requests.Session()
-            # Reading proxies and ~/.netrc anew at each request costs as much as the request; once is enough.
-            session.proxies = dict(get_environ_proxies(self.settings.base_url))
-            session.trust_env = False
-            session.verify = self.settings.verify_tls and _ca_bundle()
-            session.auth = self._basic_auth()
-            session.headers.update(self.settings.headers)
-            session.mount("http://", HTTPAdapter(max_retries=0))
-            session.mount("https://", HTTPAdapter(max_retries=0))
-            self._local.session = session
+            settings = self.settings
+            session = self._local.session = open_session(
+                settings.base_url,
+                settings.auth,
+                settings.headers,
+                verify_tls=settings.verify_tls,
+                seconds=settings.timeout * settings.patience,
+            )
         return session
-
-    def _basic_auth(self) -> HTTPBasicAuth | None:
-        if self.settings.auth is None:
-            return None
-        user, password = self.settings.auth
-        # As bytes, for requests would encode text as Latin-1 and fail on a password beyond it.
-        return HTTPBasicAuth(user.encode("utf-8"), password.encode("utf-8"))
-
-
-def _ca_bundle() -> bool | str:
-    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE") or True
 
 
 def _password_in(url: str) -> tuple[str, ...]:
     userinfo = url.partition("//")[2].rpartition("@")[0]
-    return (userinfo.partition(":")[2],) if ":" in userinfo else ()
+    password = userinfo.partition(":")[2]
+    return (password, unquote(password)) if password else ()

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from sync_orchestration.systems.deadlines import TooSlowError
+
 _LONGEST_RETRY_AFTER = 366 * 24 * 3600.0
 
 # How urllib3 begins its messages: the connection, as Python prints it.
@@ -31,6 +33,20 @@ def _seconds_until(http_date: str) -> float:
 def never_arrived(error: BaseException) -> bool:
     """Tell whether the connection was not even made, so that the server cannot have acted."""
     return "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error)
+
+
+def took_too_long(error: BaseException) -> bool:
+    """Tell whether the time of the whole exchange was over, whatever the libraries have made of it."""
+    seen: set[int] = set()
+    todo: list[object] = [error]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, TooSlowError):
+            return True
+        if isinstance(one, BaseException) and id(one) not in seen:
+            seen.add(id(one))
+            todo += [one.__cause__, one.__context__, *one.args]
+    return False
 
 
 def root_cause(error: BaseException) -> str:

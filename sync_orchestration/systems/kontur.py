@@ -70,7 +70,7 @@ class KonturClient:
     def _array(self, answer: Answer) -> list[Any]:
         try:
             body = json.loads(answer.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise UnavailableError(self.http.not_json(answer)) from None
         if not isinstance(body, list):
             raise UnavailableError(f"Kontur answered with something else than a list: “{self.http.quote(answer.body)}”")
@@ -89,7 +89,7 @@ class KonturClient:
                 f"Kontur's quota is used up (402): {said}. Extend it, or wait for the next period."
             )
         if answer.status == 404:
-            raise ConfigurationError(f"There is no Kontur at {self.http.settings.base_url} (404): check KONTUR_URL.")
+            raise ConfigurationError(f"There is no Kontur at {self.http.settings.shown_url} (404): check KONTUR_URL.")
         if answer.status >= 500:
             raise UnavailableError(f"Kontur could not answer (status {answer.status}): {said}")
         raise ConfigurationError(f"Kontur refused the request with status {answer.status}: {said}")

@@ -14,7 +14,11 @@ from urllib.parse import unquote
 from apprise import LOGGER_NAME, Apprise, AppriseAsset, NotifyBase, NotifyFormat, NotifyType
 
 from sync_orchestration.interface.incidents import Message
+from sync_orchestration.mapping.plain_text import plain
 from sync_orchestration.mapping.scrub import mask
+from sync_orchestration.systems.quiet_logs import silence
+
+silence()
 
 # Its own log would name addresses; what it says of a message is taken from the answer.
 _log = logging.getLogger(LOGGER_NAME)
@@ -66,12 +70,21 @@ class Messenger:
         if answer:
             return None
         said = " ".join(entry.message for entry in answer.logs()) or "it did not accept the message"
-        return mask(" ".join(said.split()), self.secrets)[:500]
+        return plain(mask(" ".join(said.split()), self.secrets))[:500]
 
 
 def messengers(addresses: str) -> list[Messenger]:
     """Return the messengers at addresses that are separated by blanks or commas; nothing is sent."""
-    return [_messenger(n, a) for n, a in enumerate((a for a in _BETWEEN.split(addresses.strip()) if a), start=1)]
+    return [_messenger(number, address) for number, address in enumerate(_separated(addresses), start=1)]
+
+
+def secrets_in(addresses: str) -> list[str]:
+    """Return what is secret in addresses that are separated by blanks or commas."""
+    return [secret for address in _separated(addresses) for secret in _secrets(address)]
+
+
+def _separated(addresses: str) -> list[str]:
+    return [address for address in _BETWEEN.split(addresses.strip()) if address]
 
 
 def _messenger(number: int, address: str) -> Messenger:

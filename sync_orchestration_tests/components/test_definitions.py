@@ -204,7 +204,7 @@ def test_a_second_company_is_a_copied_folder_and_shares_nothing_with_the_first(d
     assert {s.name for s in repository.sensor_defs} == {"flexi_partners_sensor", "slovak_partners_sensor"}
     sensors = {s.name: s.required_resource_keys for s in repository.sensor_defs}
     assert sensors["slovak_partners_sensor"] == {"interface", "flexi_slovakia", "odoo"}
-    assert len({key for checks in graph.assets_defs for key in checks.check_keys}) == 6
+    assert len({key for checks in graph.assets_defs for key in checks.check_keys}) == 8
 
 
 def test_two_companies_write_the_one_odoo_one_after_the_other(defs_folder: DefsFolder) -> None:
@@ -310,5 +310,6 @@ def test_a_sync_that_is_not_enabled_is_loaded_but_nothing_sets_it_off(defs_folde
 def test_a_sync_may_do_without_the_scheduled_comparison(defs_folder: DefsFolder) -> None:
     defs_folder.change("flexi_partners", lambda sync: sync.update(triggers={"reconcile": None}))
     repository = defs_folder.load().definitions.get_repository_def()
-    assert {schedule.name for schedule in repository.schedule_defs} == {"purge_history_schedule"}
+    names = {"purge_history_schedule", "schema_checks_schedule"}
+    assert {schedule.name for schedule in repository.schedule_defs} == names
     assert "flexi_partners_comparison" in {job.name for job in repository.get_all_jobs()}

@@ -75,6 +75,13 @@ def refused(place: Place) -> int:
     return sum(len(ids) for ids in place.flexi.planted.values())
 
 
+def is_only_planned(place: Place, instance: dg.DagsterInstance) -> bool:
+    """Whether the check of the feed was begun and never ended."""
+    key = dg.AssetCheckKey(dg.AssetKey(place.settings.source.asset_key), "feed_is_fresh")
+    record = instance.get_latest_asset_check_evaluation_record(key)
+    return record is not None and not isinstance(record.evaluation, dg.AssetCheckEvaluation)
+
+
 def test_a_worker_killed_in_the_middle_of_writing_is_succeeded_by_one_that_finishes(
     place: Place, instance: dg.DagsterInstance
 ) -> None:
@@ -122,6 +129,9 @@ def test_a_worker_killed_in_the_middle_of_reading_is_succeeded_by_one_that_goes_
     place.flexi.faults.clear()
     assert place.counts == {"pending": 500}
     assert place.state.last_position is None, "the cursor does not move before everything is read"
+    assert is_only_planned(place, instance), "the run died before its check of the feed"
+    place.instance = instance
+    assert place.requested().tags["sync/name"] == SYNC, "the sensor is not in want of that check"
     report = finish()
     assert report["landed"] == PARTNERS - 500
     assert place.counts == {"processed": PARTNERS - refused(place), "failed": refused(place)}

@@ -27,9 +27,9 @@ from sync_orchestration.components.notifications import configured_secrets
 from sync_orchestration.components.run_ends import RETRIED_AS, WILL_RETRY, run_ends
 from sync_orchestration.components.telling import Watch, look_at_rows, look_at_runs
 from sync_orchestration.definitions import Project
-from sync_orchestration.interface.attempts import purge
 from sync_orchestration.interface.incidents import standings
 from sync_orchestration.interface.requeue import requeue_failed
+from sync_orchestration.interface.retention import Retention, purge
 from sync_orchestration.interface.state import database_time
 from sync_orchestration.pipeline.errors import ConfigurationError
 from sync_orchestration.sandbox.faults import FaultRule
@@ -420,10 +420,10 @@ def test_the_retention_leaves_what_tells_news_from_history(
     bell.place.bring_up_to_date()
     bell.tick()
     conn = bell.place.conn
-    assert purge(conn, before=database_time(conn))["incident"] == 0
+    assert purge(conn, Retention(history=timedelta()))["incident"] == 0
     assert bell.tick() == "nothing new to tell"
     conn.execute("UPDATE sync.incident SET closed_at = closed_at - interval '91 days'")
-    assert purge(conn, before=database_time(conn) - timedelta(days=90))["incident"] == 1
+    assert purge(conn, Retention())["incident"] == 1
 
 
 def test_no_secret_is_in_what_is_told_nor_in_what_is_kept(

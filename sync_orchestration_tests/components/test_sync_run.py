@@ -457,6 +457,10 @@ def test_history_that_is_old_enough_is_purged_and_the_rest_stays(synced: Place) 
         "interface_attempt": PARTNERS - REFUSED + 1,
         "interface_row": 1,
         "incident": 0,
+        "field_seen": 0,
+        "wake": 0,
+        "connection_pause": 0,
+        "lookup_answer": 0,
     }
     left = synced.conn.execute("SELECT count(*), min(status) FROM sync.interface_attempt").fetchone()
     assert left == (REFUSED, "error")

@@ -364,6 +364,7 @@ class History(RuleBasedStateMachine):
         self.stage.admin.execute(
             "UPDATE sync.interface_row SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL"
         )
+        self.stage.admin.execute("DELETE FROM sync.connection_pause")
 
     @property
     def settings(self) -> SyncSettings:
@@ -407,7 +408,7 @@ class History(RuleBasedStateMachine):
         running = True
         with connect(self.stage.database_url) as conn:
 
-            def heard(system: System) -> None:
+            def heard(system: str) -> None:
                 nonlocal requests, running
                 if system == "odoo":
                     self.claimed |= self.being_written()
@@ -537,7 +538,8 @@ def both(request: pytest.FixtureRequest, convergence_url: str) -> Iterator[Stage
 
 
 @pytest.fixture(autouse=True)
-def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+def variables(monkeypatch: pytest.MonkeyPatch, convergence_url: str) -> None:
+    monkeypatch.setenv("SYNC_POSTGRES_URL", convergence_url)
     monkeypatch.setenv("FLEXI_PASSWORD", "sync")
     monkeypatch.setenv("ODOO_API_KEY", "key-of-odoo")
 
@@ -607,7 +609,7 @@ def requests_of(history: History, deed: Deed) -> int:
     """How many requests it takes to bring a deed like this one to Odoo."""
     sent = 0
 
-    def heard(system: System) -> None:
+    def heard(system: str) -> None:
         nonlocal sent
         sent += 1
 

@@ -2,12 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import psycopg
-from pydantic import PrivateAttr
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sync_orchestration.components.connections import FlexiConnection, OdooConnection
 from sync_orchestration.components.settings import SyncSettings
@@ -15,54 +13,11 @@ from sync_orchestration.sandbox.faults import FaultRule
 from sync_orchestration.sandbox.flexi import Company, FlexiWorld, flexi_app
 from sync_orchestration.sandbox.odoo import OdooWorld, odoo_app
 from sync_orchestration.sandbox.server import serve
-from sync_orchestration.systems.http import HttpClient
+from sync_orchestration_tests.faults.stages import Switchboard
+from sync_orchestration_tests.faults.watching import WatchedFlexi, WatchedOdoo, nothing
 
 System = Literal["flexi", "odoo"]
 HAND_MADE_REGISTRY = "25596641"
-
-
-@dataclass
-class Watch:
-    """Hears of every request before it is sent; a test puts in what is to happen then."""
-
-    heard: Callable[[System], None] = lambda system: None
-
-    def on(self, system: System) -> Callable[[], None]:
-        return lambda: self.heard(system)
-
-
-def impatient(client: HttpClient, on_request: Callable[[], None]) -> HttpClient:
-    """The same client with delays that suit a test, told by its settings."""
-    return HttpClient(replace(client.settings, first_delay=0.001, longest_wait=0.5), on_request)
-
-
-class WatchedFlexi(FlexiConnection):
-    """A Flexi connection whose requests are watched."""
-
-    _watch: Watch = PrivateAttr(default_factory=Watch)
-
-    def http(self, name: str, auth: tuple[str, str] | None, secrets: tuple[str, ...], **more: Any) -> HttpClient:
-        return impatient(super().http(name, auth, secrets, **more), self._watch.on("flexi"))
-
-
-class WatchedOdoo(OdooConnection):
-    """An Odoo connection whose requests are watched."""
-
-    _watch: Watch = PrivateAttr(default_factory=Watch)
-
-    def http(self, name: str, auth: tuple[str, str] | None, secrets: tuple[str, ...], **more: Any) -> HttpClient:
-        return impatient(super().http(name, auth, secrets, **more), self._watch.on("odoo"))
-
-
-@dataclass
-class Switchboard:
-    """An ASGI app whose place another one can take while it is being served."""
-
-    app: ASGIApp | None = None
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        assert self.app is not None
-        await self.app(scope, receive, send)
 
 
 @dataclass
@@ -84,7 +39,8 @@ class Stage:
 
     def begin(self) -> None:
         """Open an empty Flexi, an Odoo with a few partners made by hand, and empty interface tables."""
-        self.admin.execute("TRUNCATE sync.interface_row, sync.interface_attempt, sync.sync_state")
+        tables = ("interface_row", "interface_attempt", "sync_state", "connection_pause")
+        self.admin.execute(f"TRUNCATE sync.{', sync.'.join(tables)}".encode())
         self.flexi_world = FlexiWorld(seed=1)
         self.company = self.flexi_world.add_company("demo")
         for code in ("CZ", "SK", "XX"):
@@ -101,9 +57,9 @@ class Stage:
         self.odoo_before = {row["id"] for row in self.partners()}
         self.flexi_server.app = flexi_app(self.flexi_world)
         self.odoo_server.app = odoo_app(self.odoo_world)
-        self.watch(lambda system: None)
+        self.watch(nothing)
 
-    def watch(self, heard: Callable[[System], None]) -> None:
+    def watch(self, heard: Callable[[str], None]) -> None:
         self.flexi._watch.heard = heard
         self.odoo._watch.heard = heard
 

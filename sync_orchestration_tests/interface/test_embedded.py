@@ -230,7 +230,7 @@ def test_data_of_another_version_is_left_alone(state_dir: Path) -> None:
     stop_embedded(state_dir)
     (state_dir / "postgres/data/PG_VERSION").write_text("16\n")
 
-    with pytest.raises(EmbeddedPostgresError, match="was written by PostgreSQL 16, this is 18"):
+    with pytest.raises(EmbeddedPostgresError, match="was written by PostgreSQL 16, this program brings 18"):
         embedded_url(state_dir, fast_and_unsafe=True)
 
 

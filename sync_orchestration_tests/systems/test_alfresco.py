@@ -362,3 +362,29 @@ def test_the_connection_is_tried_harmlessly(repo: Repository) -> None:
     repo.add(3)
     assert repo.dialect.check() == ("3 records of " if repo.name == "citeck" else "3 nodes of ") + TYPE
     assert repo.world.writes == []
+
+
+ODD_BODIES: list[Any] = [{"unexpected": True}, [], "text", {"list": []}, {"list": {"pagination": {}, "entries": [{}]}}]
+
+
+@pytest.mark.parametrize("name", ["alfresco", "citeck"])
+@pytest.mark.parametrize("body", ODD_BODIES)
+def test_json_of_another_shape_is_a_passing_fault_for_reads_and_no_success_for_a_write(
+    board: Switchboard, name: str, body: Any
+) -> None:
+    board.app = Script([as_json(body)])
+    dialect = opened(name, board.url)
+    with pytest.raises(UnavailableError):
+        dialect.page(0, 10, 0)
+    with pytest.raises(UnavailableError):
+        dialect.read(["a"])
+    with pytest.raises(UnavailableError):
+        dialect.change("a", {"idocs:okpo": "1"})
+
+
+def test_a_page_in_the_place_of_the_answer_to_a_change_is_no_success(repo: Repository) -> None:
+    (key,) = repo.add(1)
+    repo.world.faults.add(FaultRule(kind="html", times=None))
+    with pytest.raises(UnavailableError, match="HTML page"):
+        repo.dialect.change(key, {"idocs:okpo": "12345678"})
+    assert repo.world.writes == []

@@ -237,14 +237,42 @@ SELECT record_key, model, operation, status, response_code, duration_ms, started
 FROM sync.interface_attempt
 WHERE sync = %(sync)s AND (%(key)s::text IS NULL OR record_key = %(key)s) ORDER BY id DESC LIMIT %(limit)s
 
+-- name: limit_lock_wait
+SELECT set_config('lock_timeout', %(lock_ms)s::text, true)
+
 -- name: purge_attempts
 DELETE FROM sync.interface_attempt WHERE id IN (
-    SELECT id FROM sync.interface_attempt WHERE started_at < %(before)s ORDER BY id LIMIT %(limit)s)
+    SELECT id FROM sync.interface_attempt WHERE started_at < %(before)s ORDER BY started_at LIMIT %(limit)s)
 
+-- A deleted record may just come back: rows are locked before they are looked at, and those in use are passed over.
+-- What another sync has still to read stays (still_read: by sync, the settled version from which on).
 -- name: purge_deleted_rows
-DELETE FROM sync.interface_row WHERE (sync, source_system, record_key) IN (
+DELETE FROM sync.interface_row r USING (
     SELECT sync, source_system, record_key FROM sync.interface_row
-    WHERE operation = 'delete' AND status = 'processed' AND processed_at < %(before)s LIMIT %(limit)s)
+    WHERE operation = 'delete' AND status = 'processed' AND processed_at < %(before)s
+      AND coalesce(settled_version < (%(still_read)s::jsonb ->> sync)::bigint, true)
+    LIMIT %(limit)s FOR UPDATE SKIP LOCKED) AS old
+WHERE r.sync = old.sync AND r.source_system = old.source_system AND r.record_key = old.record_key
+
+-- name: purge_fields
+DELETE FROM sync.field_seen WHERE (sync, side, field) IN (
+    SELECT sync, side, field FROM sync.field_seen WHERE seen_at < %(before)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+
+-- name: purge_wakes
+DELETE FROM sync.wake w USING (
+    SELECT kind, name, record_key FROM sync.wake WHERE received_at < %(before)s
+    LIMIT %(limit)s FOR UPDATE SKIP LOCKED) AS old
+WHERE w.kind = old.kind AND w.name = old.name AND w.record_key = old.record_key
+
+-- name: purge_pauses
+DELETE FROM sync.connection_pause WHERE server IN (
+    SELECT server FROM sync.connection_pause WHERE until < %(before)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+
+-- name: purge_answers
+DELETE FROM sync.lookup_answer a USING (
+    SELECT lookup, number FROM sync.lookup_answer WHERE asked_at < %(before)s
+    LIMIT %(limit)s FOR UPDATE SKIP LOCKED) AS old
+WHERE a.lookup = old.lookup AND a.number = old.number
 
 -- name: ensure_state
 INSERT INTO sync.sync_state (sync) VALUES (%(sync)s) ON CONFLICT DO NOTHING
@@ -285,16 +313,27 @@ WHERE sync = %(sync)s AND partition_key = ANY(%(partition_keys)s) AND status = '
   AND operation <> 'delete'
 ORDER BY position, record_key
 
+-- A row that is to be written again counts as it was settled last: its code is that of the last settling. A sweep makes
+-- every row pending, and nobody who reads at that moment may take them for gone.
 -- name: settled_rows
-SELECT record_key, operation, settled_version, payload, status FROM sync.interface_row
+SELECT record_key, operation, settled_version, payload,
+       CASE WHEN status IN ('pending', 'processing') AND processed_at IS NOT NULL AND error_code IS NULL
+            THEN 'processed' ELSE status END AS status
+FROM sync.interface_row
 WHERE sync = %(sync)s AND settled_version >= %(start)s ORDER BY settled_version LIMIT %(limit)s
 
 -- name: rows_by_key
-SELECT record_key, operation, settled_version, payload, status FROM sync.interface_row
+SELECT record_key, operation, settled_version, payload,
+       CASE WHEN status IN ('pending', 'processing') AND processed_at IS NOT NULL AND error_code IS NULL
+            THEN 'processed' ELSE status END AS status
+FROM sync.interface_row
 WHERE sync = %(sync)s AND record_key = ANY(%(keys)s)
 
 -- name: rows_after_key
-SELECT record_key, operation, settled_version, payload, status FROM sync.interface_row
+SELECT record_key, operation, settled_version, payload,
+       CASE WHEN status IN ('pending', 'processing') AND processed_at IS NOT NULL AND error_code IS NULL
+            THEN 'processed' ELSE status END AS status
+FROM sync.interface_row
 WHERE sync = %(sync)s AND (%(after)s::text IS NULL OR record_key > %(after)s) ORDER BY record_key LIMIT %(limit)s
 
 -- name: newest_settling
@@ -485,3 +524,19 @@ WHERE w.kind = %(kind)s AND w.name = %(name)s AND w.record_key = taken.record_ke
 
 -- name: schema_version
 SELECT version_num FROM sync.alembic_version
+
+-- name: seen_fields
+SELECT field, kind, required, readonly, share, records, config_hash, seen_at FROM sync.field_seen
+WHERE sync = %(sync)s AND side = %(side)s ORDER BY field
+
+-- name: forget_fields
+DELETE FROM sync.field_seen WHERE sync = %(sync)s AND side = %(side)s
+
+-- name: remember_field
+INSERT INTO sync.field_seen (sync, side, field, kind, required, readonly, share, records, config_hash)
+VALUES (%(sync)s, %(side)s, %(field)s, %(kind)s, %(required)s, %(readonly)s, %(share)s, %(records)s, %(config_hash)s)
+
+-- name: landed_since
+SELECT payload FROM sync.interface_row
+WHERE sync = %(sync)s AND payload IS NOT NULL AND (%(since)s::timestamptz IS NULL OR received_at > %(since)s)
+ORDER BY received_at DESC LIMIT %(limit)s

@@ -6,11 +6,12 @@ from typing import Literal
 from .errors import AccessError
 from .switches import Operation
 
-Role = Literal["administrator", "contact_manager", "internal", "portal"]
+Role = Literal["administrator", "access_rights", "contact_manager", "internal", "portal"]
 
 _CONTACT_MODELS = ("res.partner", "res.partner.category", "res.partner.title", "res.country", "res.country.state")
 _PUBLIC_MODELS = ("res.partner", "res.country", "res.country.state", "res.currency")
 _INTERNAL_MODELS = (*_CONTACT_MODELS, "res.currency", "res.users")
+_ACCESS_MODELS = ("ir.model.data", "res.users")
 
 _HEADS: dict[Operation, str] = {
     "read": "You are not allowed to access '%s' (%s) records.",
@@ -23,6 +24,7 @@ GROUPS: dict[Role, frozenset[str]] = {
     "administrator": frozenset(
         {"base.group_user", "base.group_partner_manager", "base.group_erp_manager", "base.group_system"}
     ),
+    "access_rights": frozenset({"base.group_user", "base.group_partner_manager", "base.group_erp_manager"}),
     "contact_manager": frozenset({"base.group_user", "base.group_partner_manager"}),
     "internal": frozenset({"base.group_user"}),
     "portal": frozenset({"base.group_portal"}),
@@ -48,11 +50,11 @@ class User:
 
 def permitted(user: User, model: str, operation: Operation) -> bool:
     """Tell whether the user's groups give the right."""
-    if user.role == "administrator":
+    if user.role == "administrator" or (user.role == "access_rights" and model in _ACCESS_MODELS):
         return True
     if operation == "read":
         return model in (_PUBLIC_MODELS if user.role == "portal" else _INTERNAL_MODELS)
-    return user.role == "contact_manager" and model in _CONTACT_MODELS
+    return user.role in ("contact_manager", "access_rights") and model in _CONTACT_MODELS
 
 
 def refusal(model: str, description: str, operation: Operation, version: int) -> AccessError:

@@ -36,7 +36,7 @@ class RestWorld:
         clock: Clock = _utc_now,
         user: str = "sync",
         password: str = "sync",  # noqa: S107  the stand-in's own, and no secret
-        token: str = "sandbox-rest-token",  # noqa: S107
+        token: str = "sandbox-rest-token",  # noqa: S107 - the same
         state_file: Path | None = None,
     ) -> None:
         self.lock = threading.RLock()

@@ -4,12 +4,13 @@ Source: Citeck's ecos-docs and ecos-records. A refused query or change is HTTP s
 long as the body names version 1; a change of several records is one transaction.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sync_orchestration.pipeline.errors import ConfigurationError, UnavailableError
 from sync_orchestration.systems.alfresco.dialect import Node, NodePage, Properties, Refusal
-from sync_orchestration.systems.http import HttpClient
+from sync_orchestration.systems.http import Answer, HttpClient
 
 _PREFIX = "alfresco/@workspace://SpacesStore/"
 _NODES_TO_SKIP = 100
@@ -61,10 +62,12 @@ class CiteckRecords:
     def change(self, node_id: str, properties: Properties) -> Refusal | None:
         """Mutate one record, in a transaction of its own; a property set to None is unset."""
         record = {"id": _PREFIX + node_id, "attributes": dict(properties)}
-        _, reply = self._send("mutate", {"records": [record]})
+        answer, reply = self._send("mutate", {"records": [record]})
         if errors := _errors(reply):
             code = _code(errors[0])
             return Refusal(code, self.http.masked(errors[0]), 200, transient=code == "locked")
+        if not isinstance(reply.get("records"), list):
+            raise self._without_records(answer)
         return None
 
     def check(self) -> str:
@@ -94,18 +97,21 @@ class CiteckRecords:
         if errors := _errors(reply):
             raise ConfigurationError(f"Citeck refused {answer.what}: {self.http.masked(errors[0])}")
         if not isinstance(reply.get("records"), list):
-            raise UnavailableError(f"Citeck answered {answer.what} without records: “{self.http.quote(answer.body)}”")
+            raise self._without_records(answer)
         return reply
 
-    def _send(self, action: str, body: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    def _without_records(self, answer: Answer) -> UnavailableError:
+        return UnavailableError(f"Citeck answered {answer.what} without records: “{self.http.quote(answer.body)}”")
+
+    def _send(self, action: str, body: Mapping[str, Any]) -> tuple[Answer, dict[str, Any]]:
         answer, reply = self.http.send_json("POST", f"{self._path}/{action}", json_body={"version": 1, **body})
         if answer.status in (401, 403):
             raise ConfigurationError(
-                f"Citeck at {self.http.settings.base_url} refuses the user ({answer.status}): check ALFRESCO_USER and "
+                f"Citeck at {self.http.settings.shown_url} refuses the user ({answer.status}): check ALFRESCO_USER and "
                 "ALFRESCO_PASSWORD."
             )
         if answer.status == 404:
-            raise ConfigurationError(f"There is no Records API at {self.http.settings.base_url}{self._path} (404).")
+            raise ConfigurationError(f"There is no Records API at {self.http.settings.shown_url}{self._path} (404).")
         if answer.status != 200 or not isinstance(reply, dict):
             raise UnavailableError(f"Citeck answered {answer.what} with status {answer.status}.")
         return answer, reply
@@ -122,7 +128,9 @@ def _number(value: Any) -> int:
     """Read a node-dbid strictly: some renderings write 1,927."""
     text = str(value or "0")
     if not text.isascii() or not text.isdecimal():
-        raise UnavailableError(f"Citeck told a node-dbid that is no plain number: {text!r}.")
+        # Quoted only where it is nearly a number, for anything else may be anything.
+        told = repr(text) if re.fullmatch(r"[\d.,\s-]{1,40}", text) else "a text"
+        raise UnavailableError(f"Citeck told a node-dbid that is no plain number: {told}.")
     return int(text)
 
 

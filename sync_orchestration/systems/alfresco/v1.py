@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import quote
 
 from sync_orchestration.pipeline.errors import ConfigurationError, UnavailableError
 from sync_orchestration.systems.alfresco.dialect import Node, NodePage, Properties, Refusal
@@ -48,7 +49,9 @@ class AlfrescoV1:
         properties = self._metadata(node_id)
         value = str(properties.get("sys:node-dbid", ""))
         if not value.isascii() or not value.isdecimal():
-            raise UnavailableError(f"Alfresco told no node-dbid of the node {node_id} but {value!r}.")
+            raise UnavailableError(
+                self.http.masked(f"Alfresco told no node-dbid of the node {node_id} but {value[:40]!r}.")
+            )
         return int(value)
 
     def newest(self) -> int:
@@ -69,19 +72,28 @@ class AlfrescoV1:
         return {node_id: properties for node_id, properties in read.items() if properties is not None}
 
     def _node(self, node_id: str) -> Properties | None:
-        answer, body = self.http.send_json("GET", f"{_API}/alfresco/versions/1/nodes/{node_id}")
+        path = _path_of(node_id)
+        if path is None:
+            return None
+        answer, body = self.http.send_json("GET", path)
         if answer.status == 404:
             return None
         self._refuse_errors(answer, body)
-        properties: Properties = body["entry"].get("properties") or {}
-        return properties
+        entry = _entry_in(body)
+        if entry is None:
+            raise self._misunderstood(answer)
+        return entry.get("properties") or {}
 
     def change(self, node_id: str, properties: Properties) -> Refusal | None:
         """PUT merges properties: absent ones stay, null unsets one. Aspects are never sent: they would be replaced."""
-        answer = self.http.send(
-            "PUT", f"{_API}/alfresco/versions/1/nodes/{node_id}", json_body={"properties": dict(properties)}
-        )
+        path = _path_of(node_id)
+        if path is None:
+            return Refusal("vanished", "no node has such an id", 404)
+        answer, reply = self.http.send_json("PUT", path, json_body={"properties": dict(properties)})
         if answer.status == 200:
+            # A page for people, or whatever else stands before a repository, has changed nothing.
+            if _entry_in(reply) is None:
+                raise self._misunderstood(answer)
             return None
         if answer.status in _REFUSALS:
             code, meaning = _REFUSALS[answer.status]
@@ -109,7 +121,9 @@ class AlfrescoV1:
         }
         answer, reply = self.http.send_json("POST", f"{_API}/search/versions/1/search", json_body=body)
         self._refuse_errors(answer, reply)
-        found: dict[str, Any] = reply["list"]
+        found = _listing_in(reply)
+        if found is None:
+            raise self._misunderstood(answer)
         if "consistency" not in (found.get("context") or {}) and found.get("entries"):
             raise ConfigurationError(
                 "Alfresco answered the search from its database, not from the search index, so the order is not that "
@@ -124,11 +138,15 @@ class AlfrescoV1:
         properties = body.get("properties") if isinstance(body, dict) else None
         return properties if isinstance(properties, dict) else {}
 
+    def _misunderstood(self, answer: Answer) -> UnavailableError:
+        said = f"with something else than its API does: “{self.http.quote(answer.body)}”"
+        return UnavailableError(self.http.masked(f"Alfresco answered {answer.what} {said}"))
+
     def _refuse_errors(self, answer: Answer, body: Any) -> None:
         if answer.status == 200:
             return
         said = _summary(answer, self.http)
-        at = self.http.settings.base_url
+        at = self.http.settings.shown_url
         if answer.status == 401:
             raise ConfigurationError(
                 f"Alfresco at {at} refuses the user or password (401): check ALFRESCO_USER and ALFRESCO_PASSWORD."
@@ -137,19 +155,42 @@ class AlfrescoV1:
             raise ConfigurationError(f"The Alfresco user may not do {answer.what} (403): {said}")
         if answer.status == 404:
             raise ConfigurationError(f"There is no Alfresco at {at}, or not this API (404): check ALFRESCO_URL. {said}")
-        if answer.status == 400:
+        if answer.status == 400 or (answer.status == 500 and self.node_type in said):
             raise ConfigurationError(
-                f"Alfresco refuses the search for {self.node_type} (400): {said}. Does the type exist there?"
+                f"Alfresco refuses the search for {self.node_type} ({answer.status}): {said.rstrip('.')}. Does the type "
+                "of the sync exist there?"
             )
         del body
         raise UnavailableError(f"Alfresco could not answer {answer.what} (status {answer.status}): {said}")
+
+
+def _listing_in(body: Any) -> dict[str, Any] | None:
+    """Return the list of nodes that a search is answered with, None for another answer."""
+    found = body.get("list") if isinstance(body, dict) else None
+    if not isinstance(found, dict) or not isinstance(found.get("pagination"), dict):
+        return None
+    rows = found.get("entries", [])
+    whole = isinstance(rows, list) and all(isinstance((_entry_in(row) or {}).get("id"), str) for row in rows)
+    return found if whole else None
+
+
+def _entry_in(body: Any) -> dict[str, Any] | None:
+    """Return the node that an answer holds, None where it holds none."""
+    entry = body.get("entry") if isinstance(body, dict) else None
+    return entry if isinstance(entry, dict) else None
+
+
+def _path_of(node_id: str) -> str | None:
+    """Return the path of a node; None for an id that would lead out of it: dots are climbed by, even when quoted."""
+    segment = quote(node_id, safe="", errors="replace")
+    return None if segment in ("", ".", "..") else f"{_API}/alfresco/versions/1/nodes/{segment}"
 
 
 def _summary(answer: Answer, http: HttpClient) -> str:
     """Return the brief summary of an error body, without the eight-digit log number that it begins with."""
     try:
         brief = str(json.loads(answer.body)["error"]["briefSummary"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return http.quote(answer.body)
     number, _, text = brief.partition(" ")
     return http.masked(text if number.isdecimal() and text else brief)

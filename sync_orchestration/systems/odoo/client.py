@@ -34,6 +34,7 @@ class OdooClient:
         self._lock = threading.Lock()
         self._fields: dict[str, dict[str, dict[str, Any]]] = {}
         self._allowed: set[str] = set()
+        self._sound: set[str] = set()
 
     def call(
         self,
@@ -63,7 +64,7 @@ class OdooClient:
         Raises ConfigurationError for a model that is not there, or not for this user.
         """
         if model not in self._fields:
-            attributes = ["type", "relation", "string", "readonly"]
+            attributes = ["type", "relation", "string", "readonly", "required"]
             try:
                 found = self.call(model, "fields_get", attributes=attributes)
             except OdooError as error:
@@ -92,6 +93,23 @@ class OdooClient:
         if model not in self._allowed:
             self._require_rights(model)
             self._allowed.add(model)
+
+    def refuse_broken_context(self, model: str, context: Mapping[str, Any]) -> None:
+        """Raise ConfigurationError when Odoo refuses any call with this context, an unknown language for one.
+
+        It says so as if the data of the call were wrong; a call without data tells the two apart, once.
+        """
+        known = f"{model} {dict(context)}"
+        if known in self._sound:
+            return
+        try:
+            self.call(model, "fields_get", allfields=["id"], attributes=["type"], context=dict(context))
+        except OdooError as error:
+            raise ConfigurationError(
+                f"Odoo refuses every call with the context of this sync: {error.message}. Check target.context in its "
+                "YAML."
+            ) from None
+        self._sound.add(known)
 
     def _require_rights(self, model: str) -> None:
         for operation in ("read", "create", "write"):

@@ -5,7 +5,7 @@ rows at once, database errors for at most ten; an error that breaks the batch is
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,8 @@ from sync_orchestration.systems.odoo.client import OdooClient
 from sync_orchestration.systems.odoo.errors import OdooError
 
 _SERIALIZATION = "could not serialize access"
-_SERIALIZATION_TRIES = 5
+_SERIALIZATION_DELAYS = (0.2, 0.4, 0.8, 1.6)
+"""Seconds to wait before rows that lost a race are loaded again; so often for all rows of a batch together."""
 _FOREIGN_KEY = "another model requires the record being deleted"
 
 
@@ -42,13 +43,14 @@ class Loader:
         Raises SyncError when Odoo, not a row, is at fault.
         """
         outcomes: dict[str, Outcome] = {}
+        delays = iter(_SERIALIZATION_DELAYS)
         todo = [list(rows)]
         while todo:
             batch = todo.pop()
             if not batch:
                 continue
             started = time.monotonic()
-            answer = self._load_once(columns, batch)
+            answer = self._load_once(columns, batch, delays)
             took = round((time.monotonic() - started) * 1_000)
             if isinstance(answer, list):
                 outcomes.update(
@@ -72,9 +74,11 @@ class Loader:
             todo.append([row for i, row in enumerate(batch) if i not in blamed])
         return outcomes
 
-    def _load_once(self, columns: Sequence[str], batch: Sequence[LoadRow]) -> list[int] | dict[int, RecordError]:
+    def _load_once(
+        self, columns: Sequence[str], batch: Sequence[LoadRow], delays: Iterator[float]
+    ) -> list[int] | dict[int, RecordError]:
         """Return the ids in row order, or the errors by row number (none: the batch is refused as a whole)."""
-        for attempt in range(_SERIALIZATION_TRIES):
+        while True:
             try:
                 answer = self.client.call(
                     self.model, "load", fields=list(columns), data=[list(r.cells) for r in batch], context=self.context
@@ -82,8 +86,9 @@ class Loader:
             except OdooError as error:
                 if not error.is_record_fault:
                     raise
+                self.client.refuse_broken_context(self.model, self.context)
                 return {0: RecordError("refused", None, error.message)} if len(batch) == 1 else {}
-            ids, messages = _ids_and_messages(answer, self.model)
+            ids, messages = _ids_and_messages(answer, self.model, self.client.http.masked)
             if ids:
                 if len(ids) != len(batch):
                     raise UnavailableError(f"Odoo wrote {len(ids)} records of {self.model} for {len(batch)} rows.")
@@ -91,11 +96,10 @@ class Loader:
             errors = blamed_rows(messages)
             if not errors and len(batch) == 1 and (texts := [m for m in messages if m.get("type") == "error"]):
                 return {0: _record_error(texts)}
-            if not _all_concurrent(errors):
+            if not _all_concurrent(errors) or (delay := next(delays, None)) is None:
                 return errors
             # Odoo does not repeat a `load` that lost a race against another writer; the race is over by now.
-            time.sleep(0.2 * 2**attempt)
-        return errors
+            time.sleep(delay)
 
 
 def _with_field(error: RecordError, columns: Sequence[str], row: LoadRow) -> RecordError:
@@ -116,14 +120,20 @@ def _all_concurrent(errors: Mapping[int, RecordError]) -> bool:
     return bool(errors) and all(error.code == "concurrent_update" for error in errors.values())
 
 
-def _ids_and_messages(answer: Any, model: str) -> tuple[list[int], list[Mapping[str, Any]]]:
+def _ids_and_messages(
+    answer: Any, model: str, masked: Callable[[str], str]
+) -> tuple[list[int], list[Mapping[str, Any]]]:
     if not isinstance(answer, dict) or "ids" not in answer:
         raise UnavailableError(f"Odoo answered {model}.load with something that tells no ids.")
     ids, messages = answer["ids"], answer.get("messages")
     return (
         list(ids) if isinstance(ids, list) else [],
-        [m for m in messages if isinstance(m, Mapping)] if isinstance(messages, list) else [],
+        [_masked(m, masked) for m in messages if isinstance(m, Mapping)] if isinstance(messages, list) else [],
     )
+
+
+def _masked(message: Mapping[str, Any], masked: Callable[[str], str]) -> Mapping[str, Any]:
+    return {name: masked(value) if isinstance(value, str) else value for name, value in message.items()}
 
 
 def blamed_rows(messages: Sequence[Mapping[str, Any]]) -> dict[int, RecordError]:

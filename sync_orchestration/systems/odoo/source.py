@@ -5,15 +5,18 @@ in seconds, so only `>=` finds the same rows on both; and it is the start of the
 visible long after a newer one was seen. Positions are those seconds, and each read begins an overlap behind the cursor.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sync_orchestration.interface.fields_seen import Shape
 from sync_orchestration.interface.rows import Payload
 from sync_orchestration.pipeline.errors import ConfigurationError, UnavailableError
 from sync_orchestration.pipeline.protocols import Change, ChangePage, InventoryItem, SourceHead, SourceRecord
 from sync_orchestration.systems.odoo.client import OdooClient
+from sync_orchestration.systems.odoo.describing import described
 from sync_orchestration.systems.odoo.errors import OdooError
 from sync_orchestration.systems.odoo.reading import RecordReading
 
@@ -98,6 +101,10 @@ class OdooSource:
         pages = self._by_id(domain, self._archive_flag(), _INVENTORY_PAGE)
         return [str(row["id"]) for rows in pages for row in rows if self._is_there(row)]
 
+    def describe(self) -> Mapping[str, Shape]:
+        """Return what Odoo says of the model's fields and of those read through relations, one request a model."""
+        return described(self.client, self.model, self.reading.paths)
+
     def _changes(self, rows: Sequence[Payload]) -> list[Change]:
         """Return the rows as changes: with their payload, or as deletes where they are archived."""
         payloads = self.reading.payloads([row for row in rows if self._is_there(row)])
@@ -170,7 +177,9 @@ def _seconds(value: Any) -> int:
     try:
         return int(datetime.strptime(value[:19].replace("T", " "), _TIME).replace(tzinfo=UTC).timestamp())
     except ValueError:
-        raise UnavailableError(f"Odoo answered with a write_date that is no time: {value[:40]!r}.") from None
+        # Quoted only where it is nearly a time, for anything else may be anything.
+        told = repr(value) if re.fullmatch(r"[\d:.TZ +-]{1,40}", value) else "a text"
+        raise UnavailableError(f"Odoo answered with a write_date that is no time: {told}.") from None
 
 
 def _text(position: int) -> str:

@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from sync_orchestration.interface.fields_seen import Shape
 from sync_orchestration.mapping.records import RecordError, Reference
 from sync_orchestration.pipeline.errors import ConfigurationError, UnavailableError
 from sync_orchestration.pipeline.protocols import CurrentRecord, Outcome, TargetRecord
 from sync_orchestration.systems.odoo.client import OdooClient
+from sync_orchestration.systems.odoo.describing import described
 from sync_orchestration.systems.odoo.errors import OdooError
 from sync_orchestration.systems.odoo.load import Loader, LoadRow
 from sync_orchestration.systems.odoo.values import added_ids, load_cell, load_column, same_value
@@ -52,9 +54,21 @@ class OdooTarget:
         return {r: found for r in references if (found := self._references[r]) is not None}
 
     def _make(self, missing: Sequence[Reference]) -> None:
+        """Make related records that the mapping wants made; one that is refused stays unknown to its records alone."""
         for reference in missing:
             values = [{reference.field: reference.value}]
-            made = self.client.call(reference.model, "create", vals_list=values, repeatable=False)
+            try:
+                made = self.client.call(reference.model, "create", vals_list=values, repeatable=False)
+            except OdooError as error:
+                if error.is_about_rights:
+                    raise ConfigurationError(
+                        f"The Odoo user {self.client.user} may not create {reference.model}, as `create: true` in the "
+                        "mapping wants. Give it the right, or remove that."
+                    ) from None
+                if not error.is_record_fault:
+                    raise
+                self.warn(f"Odoo made no {reference.model} {reference.value!r}: {error.message}")
+                continue
             self._references[reference] = made[0] if isinstance(made, list) else made
 
     def current(self, records: Sequence[TargetRecord]) -> Mapping[str, CurrentRecord | RecordError]:
@@ -76,11 +90,12 @@ class OdooTarget:
 
     def upsert(self, records: Sequence[TargetRecord], current: Mapping[str, CurrentRecord]) -> Mapping[str, Outcome]:
         """Create or update by `load` with external ids, after linking the adopted records."""
-        self._link([(r, current[r.key]) for r in records if r.key in current and not current[r.key].linked])
+        adopted = [(r, current[r.key]) for r in records if r.key in current and not current[r.key].linked]
+        outcomes = self._link(adopted)
+        records = [record for record in records if record.key not in outcomes]
         kinds = self._kinds()
         # Measured: `load` takes datetimes in the user's time zone, unlike every other method.
         loader = Loader(self.client, self.model, {"tz": "UTC", **self.context})
-        outcomes: dict[str, Outcome] = {}
         for names, alike in self._by_fields(records).items():
             if not names:  # linked, and nothing else is this sync's to write
                 outcomes.update((r.key, Outcome(current[r.key].target_id)) for r in alike if r.key in current)
@@ -93,6 +108,10 @@ class OdooTarget:
                 ]
                 outcomes.update(loader.load(columns, rows))
         return outcomes
+
+    def describe(self) -> Mapping[str, Shape]:
+        """Return what Odoo says of the model's fields, with one request."""
+        return described(self.client, self.model)
 
     def _cells(self, record: TargetRecord, names: Sequence[str], current: CurrentRecord | None) -> list[str]:
         kinds = self._kinds()
@@ -146,10 +165,10 @@ class OdooTarget:
         except OdooError as error:
             if not error.is_record_fault:
                 raise
-            if len(batch) == 1 and error.is_about_missing:
-                return {batch[0][0]: Outcome(None)}
+            if not error.is_about_missing:
+                self.client.refuse_broken_context(self.model, self.context)
             if len(batch) == 1:
-                return {batch[0][0]: Outcome(str(ids[0]), RecordError("refused", None, error.message))}
+                return {batch[0][0]: _refused(error, str(ids[0]), started)}
             middle = len(batch) // 2
             return self._remove(batch[:middle], archive=archive) | self._remove(batch[middle:], archive=archive)
         took = round((time.monotonic() - started) * 1_000)
@@ -258,10 +277,13 @@ class OdooTarget:
         domain = [["module", "=", self.module], ["model", "=", self.model], ["res_id", "in", sorted(ids)]]
         return {row["res_id"] for row in self._read_external_ids(domain, ["res_id"])} if ids else set()
 
-    def _link(self, adopted: Sequence[tuple[TargetRecord, CurrentRecord]]) -> None:
-        """Give adopted records their external ids, in one request."""
+    def _link(self, adopted: Sequence[tuple[TargetRecord, CurrentRecord]]) -> dict[str, Outcome]:
+        """Give adopted records their external ids, in one request; returns the outcomes of those that got none.
+
+        A request that is refused is halved until each culprit stands alone.
+        """
         if not adopted:
-            return
+            return {}
         values = [
             {
                 "module": self.module,
@@ -272,12 +294,19 @@ class OdooTarget:
             }
             for record, current in adopted
         ]
+        started = time.monotonic()
         try:
             self.client.call("ir.model.data", "create", vals_list=values, repeatable=False)
         except OdooError as error:
             if error.is_about_rights:
                 raise ConfigurationError(self._needs_rights("create")) from None
-            raise
+            if not error.is_record_fault:
+                raise
+            if len(adopted) == 1:
+                return {adopted[0][0].key: _refused(error, None, started)}
+            middle = len(adopted) // 2
+            return self._link(adopted[:middle]) | self._link(adopted[middle:])
+        return {}
 
     def _search_read(
         self, model: str, domain: list[Any], names: Sequence[str], context: Mapping[str, Any]
@@ -297,6 +326,15 @@ class OdooTarget:
         ):
             raise UnavailableError(f"Odoo answered {model}.search_read with something that is no list of its records.")
         return rows
+
+
+def _refused(error: OdooError, target_id: str | None, started: float) -> Outcome:
+    """Return the outcome of a record that Odoo refused alone; one that is gone is deleted already."""
+    took = round((time.monotonic() - started) * 1_000)
+    if error.is_about_missing and target_id is not None:
+        return Outcome(None)
+    refusal = RecordError("refused", None, error.message)
+    return Outcome(target_id, refusal, response_code=error.status, duration_ms=took)
 
 
 def _batched(items: Sequence[Any], size: int) -> Iterator[Any]:

@@ -1,6 +1,7 @@
 """Reading JSON of any shape by dotted paths, and asking for it."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -12,6 +13,7 @@ from sync_orchestration.pipeline.errors import ConfigurationError
 from sync_orchestration.systems.http import Answer, HttpClient
 
 _NAMED_FIELDS = 12
+_UNHOLDABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def read_at(body: JSON, path: str | None) -> JSON:
@@ -44,12 +46,15 @@ def _reader(path: str) -> Callable[[JSON], JSON]:
 
 
 def key_text(value: JSON) -> str | None:
-    """Return a key or an id as text; None for what cannot be one (nothing, a truth, a fraction, a list …)."""
+    """Return a key or an id as text; None for what cannot be one (nothing, a truth, a fraction, a list …).
+
+    Nor can a text that no database holds: with a NUL or half a surrogate pair.
+    """
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
         return str(value)
-    return value if isinstance(value, str) and value.strip() else None
+    return value if isinstance(value, str) and value.strip() and not _UNHOLDABLE.search(value) else None
 
 
 def parsed(answer: Answer) -> JSON:

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sync_orchestration.mapping.records import JSON, RecordError
-from sync_orchestration.pipeline.errors import UnavailableError
+from sync_orchestration.pipeline.errors import ConfigurationError, UnavailableError
 from sync_orchestration.pipeline.protocols import Change, ChangePage, InventoryItem, SourceHead, SourceRecord
 from sync_orchestration.systems.rest.addresses import filled
 from sync_orchestration.systems.rest.answers import fault_of
 from sync_orchestration.systems.rest.listing import ChangedBy, Collection, Listed, ListPage, pages
 from sync_orchestration.systems.rest.reading import get_json, read_at, shape
 from sync_orchestration.systems.rest.times import position_of, written_time
+
+_ENOUGH = 10
+"""So many records without a readable time of change, and none with one, are no matter of single records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +85,21 @@ class RestSource:
     def snapshot(self, after: str | None) -> Iterator[Sequence[SourceRecord]]:
         """Yield all records. Lists have no order to go on in, so `after` is not used: it is from the beginning."""
         del after
-        for page in self._present():
+        for number, page in enumerate(self._present()):
+            if number == 0:
+                self._refuse_timeless(page)
             yield [self._record(record) for record in page]
+
+    def _refuse_timeless(self, page: Sequence[Listed]) -> None:
+        """Raise ConfigurationError when none of a page of records has the time of its change: it is not there."""
+        changed = self.collection.changed
+        if changed is None or len(page) < _ENOUGH:
+            return
+        if all(self._position(record.payload, self._clock()) is None for record in page):
+            raise ConfigurationError(
+                f"No record of {self.collection.shown} tells when it changed at '{changed.field}' (format "
+                f"{changed.format}): the first one has {shape(page[0].payload)}. Correct source.changed."
+            )
 
     def inventory(self) -> Iterator[Sequence[InventoryItem]]:
         """Yield all records with their payloads; one without a time has its newest change now."""

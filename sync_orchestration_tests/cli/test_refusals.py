@@ -1,4 +1,4 @@
-"""A program that does not fit the data says so in plain words, whichever command meets it first."""
+"""What keeps a command from beginning is said in plain words: data of another version, a service that keeps dying."""
 
 import shutil
 import tempfile
@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sync_orchestration.cli.main import app
+from sync_orchestration.cli.supervisor import ServiceFailedError
 from sync_orchestration.interface.database import known_version
 from sync_orchestration.interface.embedded import embedded_url, stop_embedded
 from sync_orchestration_tests.components.places import SYNC, Place
@@ -37,19 +38,25 @@ def complaint(*arguments: str) -> str:
     return " ".join(result.stderr.split())
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize(
     "command",
     [["status"], ["run", SYNC], ["retry", SYNC], ["log", SYNC], ["dev"]],
     ids=lambda command: command[0],
 )
-def test_tables_of_a_newer_program_are_refused(
-    place: Place, monkeypatch: pytest.MonkeyPatch, command: list[str]
-) -> None:
+def test_tables_of_a_newer_program_are_refused(place: Place, command: list[str]) -> None:
     place.conn.execute("UPDATE sync.alembic_version SET version_num = '9999'")
     said = complaint(*command)
     assert f"are of version 9999, which this program does not know (it knows {known_version()})" in said
     assert "Install the newer sync_orchestration, or restore the matching backup." in said
-    place.conn.execute("UPDATE sync.alembic_version SET version_num = %s", [known_version()])
+
+
+def test_a_service_that_keeps_dying_is_named_with_the_end_of_its_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise ServiceFailedError("daemon died 5 times within 60 s. Its log ends:\nno space left on device")
+
+    monkeypatch.setattr("sync_orchestration.cli.dev.run_until_stopped", fails)
+    assert complaint("dev") == "daemon died 5 times within 60 s. Its log ends: no space left on device"
 
 
 @pytest.mark.parametrize("command", [["status"], ["dev"]], ids=lambda command: command[0])

@@ -1,0 +1,164 @@
+"""The processes of a soak: the database, the stand-ins, the workers; how they are started, asked and killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+import requests
+
+from sync_orchestration.interface.database import migrate
+from sync_orchestration.interface.embedded import embedded_url, stop_embedded
+from sync_orchestration.sandbox.faults import FaultRule
+
+_HERE = "sync_orchestration_tests.faults.soak"
+
+
+@dataclass
+class Box:
+    """A folder in which everything of one soak happens."""
+
+    folder: Path
+    records: int
+    url: str = ""
+    workers: dict[str, list["subprocess.Popen[str]"]] = field(default_factory=dict)
+    variables: dict[str, dict[str, str]] = field(default_factory=dict)
+    urls: dict[str, dict[str, str]] = field(default_factory=dict)
+    crashed: list[str] = field(default_factory=list)
+    _servers: "subprocess.Popen[str] | None" = None
+
+    @classmethod
+    def open(cls, records: int) -> "Box":
+        """Start the stand-ins and a database that is as durable as in production."""
+        box = cls(Path(tempfile.mkdtemp(prefix="soak-")), records)
+        box.url = embedded_url(box.folder)
+        migrate(box.url)
+        box._servers = box._start("servers", box.url, str(records))
+        told = box._told()
+        box.variables, box.urls = told["variables"], told["urls"]
+        return box
+
+    def close(self) -> None:
+        for workers in self.workers.values():
+            for worker in workers:
+                worker.kill()
+                worker.wait()
+        if self._servers is not None:
+            self._servers.kill()
+            self._servers.wait()
+        stop_embedded(self.folder)
+
+    # The stand-ins
+
+    def ask(self, sync: str, what: str, **more: Any) -> Any:
+        """Let the stand-ins' process do something."""
+        assert self._servers is not None
+        assert self._servers.stdin is not None
+        self._servers.stdin.write(json.dumps({"sync": sync, "what": what, **more}) + "\n")
+        self._servers.stdin.flush()
+        return self._told()
+
+    def break_requests(self, sync: str, system: str, rule: FaultRule) -> None:
+        answer = requests.post(
+            f"{self.urls[sync][system]}/_sandbox/faults", json=rule.model_dump(mode="json"), timeout=60
+        )
+        answer.raise_for_status()
+
+    def mend(self) -> None:
+        """Disarm every fault."""
+        for system_urls in self.urls.values():
+            for url in system_urls.values():
+                requests.delete(f"{url}/_sandbox/faults", timeout=60).raise_for_status()
+
+    def injected(self, sync: str) -> dict[str, dict[str, int]]:
+        """How often each kind of fault was met, by system."""
+        found = {}
+        for system, url in self.urls[sync].items():
+            found[system] = requests.get(f"{url}/_sandbox/requests", timeout=60).json()["injected"]
+        return found
+
+    # The workers
+
+    def hire(self, sync: str, seed: int) -> None:
+        self.workers.setdefault(sync, []).append(self._start("worker", sync, str(seed), **self.environment(sync)))
+
+    def environment(self, sync: str) -> dict[str, str]:
+        return {**self.variables[sync], "SYNC_POSTGRES_URL": self.url, "SYNC_STATE_DIR": str(self.folder / "state")}
+
+    def kill(self, sync: str, number: int) -> None:
+        worker = self.workers[sync].pop(number % len(self.workers[sync]))
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
+
+    def bury(self, sync: str) -> int:
+        """Forget workers that ended by themselves, which none should; returns how many live."""
+        for worker in [one for one in self.workers.get(sync, []) if one.poll() is not None]:
+            self.workers[sync].remove(worker)
+            self.crashed.append(f"a worker of {sync} ended with {worker.returncode}: {self._last_words(worker)}")
+        return len(self.workers.get(sync, []))
+
+    def dismiss(self) -> None:
+        """Let every worker end its run and go."""
+        for sync, workers in self.workers.items():
+            self.bury(sync)
+            for worker in workers:
+                assert worker.stdin is not None
+                worker.stdin.close()
+            for worker in workers:
+                worker.wait()
+        self.workers.clear()
+
+    # The database
+
+    def kill_database(self) -> None:
+        """SIGKILL the postmaster; whoever needs the database next starts it."""
+        pid = int((self.folder / "postgres" / "data" / "postmaster.pid").read_text().splitlines()[0])
+        postmaster = psutil.Process(pid)
+        processes = [postmaster, *postmaster.children(recursive=True)]
+        postmaster.kill()
+        psutil.wait_procs(processes)
+        self.url = embedded_url(self.folder)
+
+    def let_time_pass(self) -> None:
+        """Every wait that the tables know of is over, and what was looked up is old."""
+        with psycopg.connect(self.url, autocommit=True) as conn:
+            conn.execute("UPDATE sync.sync_state SET next_try = now() WHERE next_try IS NOT NULL")
+            conn.execute("UPDATE sync.interface_row SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL")
+            conn.execute("DELETE FROM sync.connection_pause")
+            conn.execute("DELETE FROM sync.lookup_answer")
+
+    def _start(self, module: str, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+        number = len(list(self.folder.glob("*.err")))
+        errors = (self.folder / f"{module}-{number}.err").open("w")
+        # The words of workers are only for whoever looks into the folder; nobody reads them while they work.
+        words = subprocess.PIPE if module == "servers" else errors
+        process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-m", f"{_HERE}.{module}", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=words,
+            stderr=errors,
+            text=True,
+            env={**os.environ, **environment, "PYTHONUNBUFFERED": "1"},
+        )
+        process.errors_file = Path(errors.name)  # type: ignore[attr-defined]
+        errors.close()
+        return process
+
+    def _last_words(self, worker: "subprocess.Popen[str]") -> str:
+        text: str = worker.errors_file.read_text(errors="replace")  # type: ignore[attr-defined]
+        return " | ".join(text.strip().splitlines()[-3:])
+
+    def _told(self) -> Any:
+        assert self._servers is not None
+        assert self._servers.stdout is not None
+        line = self._servers.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the stand-ins have ended: {self._last_words(self._servers)}")
+        return json.loads(line)

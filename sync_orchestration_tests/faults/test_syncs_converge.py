@@ -1,0 +1,82 @@
+"""Whatever people change, whatever breaks and whoever is killed: in the end every sync has lost and doubled nothing.
+
+For each sync that is shipped, random histories against the stand-ins over HTTP; see `history`.
+HYPOTHESIS_PROFILE=thorough tells 2,000 of each, FAULT_EXAMPLES=200 as many as it says.
+"""
+
+import os
+from collections.abc import Iterator
+from uuid import uuid4
+
+import psycopg
+import pytest
+from hypothesis import Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from sync_orchestration.interface.database import migrate
+from sync_orchestration_tests.faults.history import NO_SLEEP, Disturbance, History, Told
+from sync_orchestration_tests.faults.stages import Stages, open_stages
+from sync_orchestration_tests.faults.worlds import WORLDS, Deed
+
+FEW, USUAL, LEAST_TO_SHRINK = 5, 50, 2_000  # examples
+
+
+@pytest.fixture(scope="module")
+def stages(postgres_server: str) -> Iterator[Stages]:
+    name = f"h_{uuid4().hex[:12]}"
+    with psycopg.connect(postgres_server, autocommit=True) as conn:
+        conn.execute(f"CREATE DATABASE {name}".encode())
+    url = postgres_server.replace("/postgres?", f"/{name}?")
+    migrate(url)
+    with open_stages(url) as opened:
+        opened.environment.setattr("tenacity.nap.time", NO_SLEEP)
+        yield opened
+
+
+@pytest.fixture(autouse=True)
+def own_variables(stages: Stages, no_settings_from_outside: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stages outlive a test, whose variables do not."""
+    monkeypatch.setenv("SYNC_POSTGRES_URL", stages.database_url)
+
+
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("sync", WORLDS)
+def test_nothing_is_lost_and_nothing_doubled_by(stages: Stages, sync: str) -> None:
+    profile = settings.default
+    assert profile is not None
+    examples = int(os.environ.get("FAULT_EXAMPLES", "0")) or profile.max_examples
+    thorough = examples > USUAL
+    # Whole histories shrink slowly; HYPOTHESIS_PROFILE=thorough gives them the time.
+    phases = [phase for phase in profile.phases if phase is not Phase.shrink or examples >= LEAST_TO_SHRINK]
+    effort = settings(
+        profile,
+        max_examples=examples if thorough else FEW,
+        stateful_step_count=6 if thorough else 4,
+        phases=phases,
+        print_blob=True,
+    )
+    machine = type(f"HistoryOf_{sync}", (History,), {"stages": stages, "sync": sync})
+    run_state_machine_as_test(machine, settings=effort)
+
+
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("what", ["kill", "rival"])
+@pytest.mark.parametrize("sync", WORLDS)
+def test_whatever_happens_before_whichever_request_of_a_run_it_converges(stages: Stages, sync: str, what: str) -> None:
+    """Also news of a record that a rival lands while that record is being written."""
+    told = Told.begin(stages, sync, 19, 2)
+    told.calm_down()
+    change, make = told.world.usual
+    number, sent = 1, 1
+    while sent >= number:
+        told.world.do(Deed(change, 0, number))
+        told.world.do(Deed(make, 0, number))
+        told.prepare()
+        meanwhile = Disturbance(what, Deed(change, 0, number + 1))
+        with told.session({number: meanwhile}) as disturber:
+            told.process(disturber.conn).run("sync", number)
+        sent = disturber.requests
+        told.calm_down()
+        told.assert_right(untold=False, touched=False)
+        number += 1
+    assert number > 4, "a run takes more than a few requests"
