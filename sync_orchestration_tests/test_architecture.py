@@ -33,7 +33,6 @@ VENDORS_ARE_NAMED_IN = {
     "components.flexi_hooks": "the job that registers web hooks with the one vendor who has them",
     "components.health": "each kind of connection has its own harmless call",
     "components.intake": "whose hooks they are, and who is asked for related records",
-    "components.intake": "the kinds of hooks and of targets in the YAML",
     "components.lookups": "puts the lookups together for the kinds that the YAML names",
     "components.maintenance": "the job that switches the feed of one vendor, and examples in help texts",
     "components.running": "puts the systems together for the kinds that the YAML names",

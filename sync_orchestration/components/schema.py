@@ -1,6 +1,6 @@
 """Notices that a source or a target is no longer shaped as the mapping expects, before records fail one by one."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -164,14 +164,10 @@ def schema_definitions(syncs: Sequence[SyncSettings]) -> dg.Definitions:
     return dg.Definitions(jobs=[job], schedules=[schedule])
 
 
-def check_schemas(
-    connections: Mapping[str, Connection],
-    syncs: Sequence[SyncSettings],
-    session: Callable[[], Any] = InterfaceDatabase().session,
-) -> dict[str, SchemaLook]:
+def check_schemas(connections: Mapping[str, Connection], syncs: Sequence[SyncSettings]) -> dict[str, SchemaLook]:
     """Look at the fields of every sync whose connections are set up, and remember only what was never seen before."""
     found: dict[str, SchemaLook] = {}
-    with session() as conn:
+    with InterfaceDatabase().session() as conn:
         for sync in syncs:
             used = [connections[name] for name in sync.connections if name in connections]
             if any(connection.missing_variables() for connection in used):

@@ -254,9 +254,9 @@ class _Server:
         version = (self.data / "PG_VERSION").read_text().strip()
         if version != _POSTGRES_VERSION:
             raise EmbeddedPostgresError(
-                f"{self.data} was written by PostgreSQL {version}, this program brings {_POSTGRES_VERSION}. To keep the "
-                "data, dump it with the program that wrote it (docs/operating.md, Upgrade); or move the folder away: "
-                "the syncs then read everything anew and find their records by external id."
+                f"{self.data} was written by PostgreSQL {version}, this program brings {_POSTGRES_VERSION}. To keep "
+                "the data, dump it with the program that wrote it (docs/operating.md, Upgrade); or move the folder "
+                "away: the syncs then read everything anew and find their records by external id."
             )
 
     def _socket_dir(self) -> Path:

@@ -24,8 +24,8 @@ _LOCK_MS = 5_000
 class Retention:
     """How old things become.
 
-    `history`: attempts, finished deletes, incidents that are over, fields of syncs that run no more. `hints`: calls of hooks that nobody took, for the
-    poll finds what they told; pauses that are over. `answers`: of lookups.
+    `history`: attempts, finished deletes, incidents that are over, fields of syncs that run no more. `hints`: calls of
+    hooks that nobody took, for the poll finds what they told; pauses that are over. `answers`: of lookups.
     """
 
     history: timedelta = timedelta(days=90)

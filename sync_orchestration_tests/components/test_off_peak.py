@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.components.run_requests import off_peak_wait
+from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration_tests.components.places import SYNC, DefsFolder, NewPlace
 
 NIGHT = "22:00-06:00"

@@ -157,8 +157,8 @@ class AlfrescoV1:
             raise ConfigurationError(f"There is no Alfresco at {at}, or not this API (404): check ALFRESCO_URL. {said}")
         if answer.status == 400 or (answer.status == 500 and self.node_type in said):
             raise ConfigurationError(
-                f"Alfresco refuses the search for {self.node_type} ({answer.status}): {said.rstrip('.')}. Does the type "
-                "of the sync exist there?"
+                f"Alfresco refuses the search for {self.node_type} ({answer.status}): {said.rstrip('.')}. Does the "
+                "type of the sync exist there?"
             )
         del body
         raise UnavailableError(f"Alfresco could not answer {answer.what} (status {answer.status}): {said}")
