@@ -84,6 +84,7 @@ class Stages:
         """Every wait that the tables know of is over, and what was looked up is old."""
         for statement in (
             "UPDATE sync.sync_state SET next_try = now() WHERE next_try IS NOT NULL",
+            "UPDATE sync.sync_state SET updated_at = updated_at - interval '1 day'",
             "UPDATE sync.interface_row SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL",
             "DELETE FROM sync.connection_pause",
             "DELETE FROM sync.lookup_answer",

@@ -80,7 +80,7 @@ def _bad_times(box: Box, chance: random.Random, tallies: dict[str, Tally], secon
             tally.changes += bool(box.ask(sync, "do", deed=deed))
         if chance.random() < 0.5:
             system = chance.choice(sorted(box.urls[sync]))
-            numbers = chance.randrange(len(FAULTS)), chance.randrange(6), chance.randrange(30)
+            numbers = chance.randrange(len(FAULTS)), chance.randrange(6), chance.randrange(6)
             rule = fault_rule(*numbers, believed=system == WORLDS[sync].target == "rest")
             box.break_requests(sync, system, rule)
         if chance.random() < 0.2 and box.workers.get(sync):
@@ -94,7 +94,7 @@ def _bad_times(box: Box, chance: random.Random, tallies: dict[str, Tally], secon
             wanted = 2 if chance.random() < 0.1 else 1
             while box.bury(one) < wanted:
                 box.hire(one, chance.randrange(1_000_000))
-        if chance.random() < 0.1:
+        if chance.random() < 0.05:
             box.mend()
             box.let_time_pass()
         pace.wait(_BEAT)

@@ -130,6 +130,7 @@ class Box:
         """Every wait that the tables know of is over, and what was looked up is old."""
         with psycopg.connect(self.url, autocommit=True) as conn:
             conn.execute("UPDATE sync.sync_state SET next_try = now() WHERE next_try IS NOT NULL")
+            conn.execute("UPDATE sync.sync_state SET updated_at = updated_at - interval '1 day'")
             conn.execute("UPDATE sync.interface_row SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL")
             conn.execute("DELETE FROM sync.connection_pause")
             conn.execute("DELETE FROM sync.lookup_answer")
