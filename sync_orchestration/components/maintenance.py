@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from zlib import crc32
 
 import dagster as dg
 
@@ -70,7 +71,9 @@ def _shared_targets(syncs: Sequence[SyncSettings]) -> Iterator[dg.AssetSpec]:
 
 def _one_of(kind: str, names: Sequence[str], description: str, default: str | None = None) -> dg.Field:
     """Return a config field of a few values, which the Launchpad offers and checks."""
-    values = dg.Enum(kind, [dg.EnumValue(name) for name in names] or [dg.EnumValue("none")])
+    # Dagster remembers what an enum of a name holds, also for another project in the same process.
+    name = f"{kind}_{crc32(' '.join(names).encode()):08x}"
+    values = dg.Enum(name, [dg.EnumValue(one) for one in names] or [dg.EnumValue("none")])
     if default is None:
         return dg.Field(values, description=description)
     return dg.Field(values, description=description, default_value=default)

@@ -105,7 +105,7 @@ class Told:
     def day(self, day: Day) -> None:
         for deed in day.deeds:
             self.world.do(deed)
-        self.prepare()
+        self.prepare(half_done=day.number % 3 == 0)
         systems = sorted(self.world.faults())
         rules = []
         for number, fault, times, skip in day.faults:
@@ -121,11 +121,12 @@ class Told:
     def process(self, conn: Conn, claim_batch: int | None = None) -> Process:
         return Process(conn, self.settings, self.connections, claim_batch)
 
-    def prepare(self) -> None:
-        """Run what stands before this sync, undisturbed, so that there is something to read."""
+    def prepare(self, *, half_done: bool = False) -> None:
+        """Run what stands before this sync, undisturbed, so that there is something to read; or leave it half done."""
         for sync in self.world.upstream:
             with connect(self.stages.database_url) as conn, suppress(SyncError):
-                Process(conn, shipped_settings(sync), self.connections).until_idle()
+                process = Process(conn, shipped_settings(sync), self.connections)
+                process.only_read(0) if half_done else process.until_idle()
 
     def mend(self) -> None:
         """The next day: everything works again, and every wait that the tables know of is over."""

@@ -1,7 +1,7 @@
 """The shipped connections with clients whose every request is heard of before it is sent."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any
 
@@ -32,7 +32,6 @@ class Watch:
 
     heard: Heard = nothing
     timeout: float = 60.0
-    systems: list[str] = field(default_factory=list)
 
     def client(self, client: HttpClient, system: str) -> HttpClient:
         """The same client with delays that suit a test, told by its settings."""
