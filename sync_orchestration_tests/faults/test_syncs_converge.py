@@ -80,4 +80,5 @@ def test_whatever_happens_before_whichever_request_of_a_run_it_converges(stages:
         told.assert_right(untold=False, touched=False)
         if disturber.requests < number:
             break
-    assert number > 4, "a run takes more than a few requests"
+    # A rival that comes in time leaves less to do, so its run may end sooner.
+    assert number > (4 if what == "kill" else 1), "a run takes more than a few requests"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,7 +24,7 @@ _HERE = "sync_orchestration_tests.faults.soak"
 
 @dataclass
 class Box:
-    """A folder in which everything of one soak happens."""
+    """A folder in which everything of one soak happens; what workers said is kept in it when one has crashed."""
 
     folder: Path
     records: int
@@ -54,6 +55,8 @@ class Box:
             self._servers.kill()
             self._servers.wait()
         stop_embedded(self.folder)
+        if not self.crashed:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     # The stand-ins
 
