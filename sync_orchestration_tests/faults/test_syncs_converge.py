@@ -69,11 +69,11 @@ def test_whatever_happens_before_whichever_request_of_a_run_it_converges(stages:
     told.calm_down()
     change, make = told.world.usual
     for number in count(1):
-        told.world.do(Deed(change, 0, number))
+        told.world.do(Deed(change, 0, 2 * number))
         if number % 3 == 1:
             told.world.do(Deed(make, 0, number))
         told.prepare()
-        meanwhile = Disturbance(what, Deed(change, 0, number + 1))
+        meanwhile = Disturbance(what, Deed(change, 0, 2 * number + 1))
         with told.session({number: meanwhile}) as disturber:
             told.process(disturber.conn).run("sync", number)
         told.calm_down()
