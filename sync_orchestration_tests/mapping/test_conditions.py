@@ -3,7 +3,7 @@ import json
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sync_orchestration.mapping.condition_tokens import LONGEST, ConditionError
@@ -173,8 +173,9 @@ ATTRIBUTES = sorted({name for kind in (dict, list, str, int, bool) for name in d
 
 @given(st.lists(st.sampled_from([*ATTRIBUTES, "a", "0"]), min_size=1, max_size=4).map(".".join), VALUES)
 def test_a_path_finds_keys_of_json_and_never_what_python_has_under_that_name(path: str, value: JSON) -> None:
-    found = compile_condition(f"{path} is not empty").holds({"a": value})
     first, *steps = path.split(".")
+    assume(first != "0")  # a number is a value, not a path
+    found = compile_condition(f"{path} is not empty").holds({"a": value})
     if first != "a" or any(step in ATTRIBUTES and f'"{step}"' not in json.dumps(value) for step in steps):
         assert not found
 
