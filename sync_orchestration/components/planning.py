@@ -100,7 +100,12 @@ def plan_inventory(conn: psycopg.Connection[Any], settings: SyncSettings, source
     return Plan([newest], list(windows_between(first.start, newest.start, size)), "an inventory is due", state)
 
 
-def rest(conn: psycopg.Connection[Any], settings: SyncSettings) -> Plan | None:
+def plan_for_trigger(conn: psycopg.Connection[Any], settings: SyncSettings, source: Source) -> Plan:
+    """Choose the next run for a trigger that fires every few seconds or minutes, unless a pass in ERROR rests."""
+    return _rest(conn, settings) or plan_next_run(conn, settings, source)
+
+
+def _rest(conn: psycopg.Connection[Any], settings: SyncSettings) -> Plan | None:
     """Return the plan to do nothing yet, where a trigger that fires every few seconds finds a pass in ERROR.
 
     It waits for a person; without a pause it would fail anew with every tick. A run by hand is always possible.

@@ -9,7 +9,7 @@ import psycopg
 
 from sync_orchestration.components.assets import INVENTORY
 from sync_orchestration.components.database import InterfaceDatabase
-from sync_orchestration.components.planning import Plan, plan_inventory, plan_next_run, rest
+from sync_orchestration.components.planning import Plan, plan_for_trigger, plan_inventory, plan_next_run
 from sync_orchestration.components.run_requests import enabled, reason_to_wait, requested
 from sync_orchestration.components.running import OpenSource
 from sync_orchestration.components.settings import SyncSettings
@@ -34,7 +34,7 @@ def schedules_of(settings: SyncSettings) -> list[dg.ScheduleDefinition]:
     if source.pushed:
         about = "Writes what was pushed and waits, also where the sensor is switched off."
         cron = settings.triggers.cron or _EVERY_FIVE_MINUTES
-        found.append(_schedule(settings, "schedule", cron, about, _waiting_rows))
+        found.append(_schedule(settings, "schedule", cron, about, plan_for_trigger))
     if source.inventory_cron is not None:
         about = "Counts the source through: deletes, and changes that its times do not tell, are found here."
         tags = {INVENTORY: "true"}
@@ -85,10 +85,6 @@ def _begin_sweep(conn: psycopg.Connection[Any], settings: SyncSettings, source: 
         return Plan([], [], "a pass is under way", state)
     begin_sweep(conn, settings.name, source, FIRST_WINDOW, settings.config_hash)
     return plan_next_run(conn, settings, source)
-
-
-def _waiting_rows(conn: psycopg.Connection[Any], settings: SyncSettings, source: Source) -> Plan:
-    return rest(conn, settings) or plan_next_run(conn, settings, source)
 
 
 def _comparison_schedule(settings: SyncSettings, cron: str) -> dg.ScheduleDefinition:

@@ -7,7 +7,7 @@ import psycopg
 
 from sync_orchestration.components.checks import report_feed
 from sync_orchestration.components.database import InterfaceDatabase
-from sync_orchestration.components.planning import plan_next_run, rest
+from sync_orchestration.components.planning import plan_for_trigger
 from sync_orchestration.components.run_requests import (
     SYNC_TAG,
     enabled,
@@ -81,7 +81,7 @@ def poll_sensor(settings: SyncSettings) -> dg.SensorDefinition:
                 source = OpenSource.of(settings, getattr(context.resources, connection)).source
                 if settings.source.sweeps:
                     _look_after_sweep(conn, settings, source)
-                plan = rest(conn, settings) or plan_next_run(conn, settings, source)
+                plan = plan_for_trigger(conn, settings, source)
         except ConfigurationError as error:
             report_feed(context.instance, settings, str(error))
             remember_look(interface, settings, error)

@@ -8,8 +8,8 @@ import psycopg
 
 from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.intake import HookSettings, IntakeModel
-from sync_orchestration.components.planning import plan_next_run, rest
-from sync_orchestration.components.run_requests import SYNC_TAG, reason_to_wait, remember_look, requested
+from sync_orchestration.components.planning import plan_for_trigger
+from sync_orchestration.components.run_requests import SYNC_TAG, enabled, reason_to_wait, remember_look, requested
 from sync_orchestration.components.running import OpenSource
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.interface.database import DatabaseError
@@ -40,7 +40,7 @@ def _sensor(hook: HookSettings, sync: SyncSettings) -> dg.SensorDefinition:
         job_name="sync_records" if hook.names_records else sync.name,
         minimum_interval_seconds=_SECONDS,
         required_resource_keys={"interface", *sync.connections},
-        default_status=dg.DefaultSensorStatus.RUNNING if sync.enabled else dg.DefaultSensorStatus.STOPPED,
+        default_status=enabled(dg.DefaultSensorStatus, sync),
         description="Follows the calls of the source that something changed, so that the sync looks at once.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
@@ -81,7 +81,7 @@ def _look(
     """Ask the source what is new, as the poll would do later; a source that cannot be asked is so with a later tick."""
     try:
         source = OpenSource.of(sync, getattr(context.resources, sync.source.connection)).source
-        plan = rest(conn, sync) or plan_next_run(conn, sync, source)
+        plan = plan_for_trigger(conn, sync, source)
     except ConfigurationError as error:
         _follow(context, calls)  # a person must help; the poll says so too
         return dg.SkipReason(str(error))

@@ -288,7 +288,7 @@ def test_a_tick_that_fails_loses_no_call(bell: Bell, monkeypatch: pytest.MonkeyP
     def broken(*_: Any, **__: Any) -> Any:
         raise psycopg.OperationalError("the connection is lost")
 
-    name = {FLEXI: "plan_next_run", OUT: "forget_wakes"}[sync]
+    name = {FLEXI: "plan_for_trigger", OUT: "forget_wakes"}[sync]
     with monkeypatch.context() as patch:
         patch.setattr(wakes, name, broken)
         with pytest.raises(psycopg.OperationalError, match="the connection is lost"):
