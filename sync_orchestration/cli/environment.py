@@ -14,15 +14,17 @@ _CONNECTION_PREFIXES = ("FLEXI_", "ODOO_", "ALFRESCO_", "KONTUR_", "REST_")
 
 
 def load_settings() -> bool:
-    """Read .env of the working folder; where no connection is set at all, use a running demo's servers.
+    """Read .env of the working folder; where no other connection is set, use a running demo's servers.
 
-    Returns True when the demo's are used. What is set in the environment always wins.
+    Returns True when the demo's are used. What is set in the environment always wins; whoever has exported the address
+    of one of the demo's servers, to break a record there, still means the demo.
     """
     load_dotenv(Path(".env"), override=False)
-    demo = demo_file()
-    if any(name.startswith(_CONNECTION_PREFIXES) for name in os.environ) or not demo.exists():
+    demo = {name: value for name, value in dotenv_values(demo_file()).items() if value}
+    ours = {name: value for name, value in os.environ.items() if name.startswith(_CONNECTION_PREFIXES)}
+    if not demo or not ours.items() <= demo.items():
         return False
-    os.environ.update({name: value for name, value in dotenv_values(demo).items() if value})
+    os.environ.update(demo)
     return True
 
 
