@@ -17,6 +17,7 @@ from sync_orchestration.components.connections import (
 from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.intake_source import IntakeSourceSettings
 from sync_orchestration.components.lookups import OpenLookup
+from sync_orchestration.components.patience import share_patience
 from sync_orchestration.components.rest_parts import rest_source, rest_target
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.components.source_settings import (
@@ -28,7 +29,6 @@ from sync_orchestration.components.source_settings import (
 )
 from sync_orchestration.components.target_settings import AlfrescoTargetSettings, OdooTargetSettings, RestTargetSettings
 from sync_orchestration.interface.looks import relatives
-from sync_orchestration.interface.pauses import SharedPause
 from sync_orchestration.interface.rows import ClaimedRow, hire_worker, known_targets
 from sync_orchestration.mapping.paths import top_of
 from sync_orchestration.pipeline.errors import ConfigurationError
@@ -95,7 +95,8 @@ class OpenSource:
     ) -> "OpenSource":
         """Open the source of a sync. Raises ConfigurationError when its connection is of another kind or unset."""
         source, http = _source(settings, connection, warn)
-        _share_pause(http)
+        if http is not None:
+            share_patience(http)
         return cls(source, http, settings)
 
     @property
@@ -130,12 +131,6 @@ class OpenSource:
             rewinds=isinstance(source, OdooSourceSettings),
             pushed=source.pushed,
         )
-
-
-def _share_pause(http: HttpClient | None) -> None:
-    """Let a server's wish for patience hold for the workers of all syncs and machines."""
-    if http is not None:
-        http.pause = SharedPause(InterfaceDatabase().session, http.settings.server)
 
 
 def _source(
@@ -215,7 +210,7 @@ class OpenTarget:
     ) -> "OpenTarget":
         """Open the target of a sync. Raises ConfigurationError when its connection is of another kind or unset."""
         opened, http = _target(settings, source, target, warn)
-        _share_pause(http)
+        share_patience(http)
         translation = Translation(
             mapping=settings.compiled(),
             external_id=_external_ids(settings, source),

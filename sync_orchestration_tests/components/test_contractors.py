@@ -25,6 +25,7 @@ from sync_orchestration.components.headless import RunReport, bring_up_to_date
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.definitions import Project
 from sync_orchestration.interface.database import connect
+from sync_orchestration.interface.pauses import SharedPause
 from sync_orchestration.interface.state import change_state, database_time, lock_state, read_state
 from sync_orchestration.sandbox.alfresco import AlfrescoWorld, alfresco_app
 from sync_orchestration.sandbox.faults import FaultRule
@@ -406,6 +407,16 @@ def test_the_key_is_shown_nowhere_when_the_register_repeats_it(world: Everything
     assert KEY not in report.problem
     assert KEY not in world.messages()
     assert KEY not in str(world.state())
+
+
+def test_patience_that_the_register_asked_of_another_worker_holds_for_this_one(
+    world: Everything, four_boards: list[Board]
+) -> None:
+    SharedPause(InterfaceDatabase().session, four_boards[1].url).prolong(3600)
+    report = world.sync(SWEEP)
+    assert "asked for patience" in str(report.problem)
+    assert not world.kontur.faults.requests
+    assert world.state()["status"] == "RETRY_WAITING"
 
 
 # Triggers
