@@ -10,17 +10,18 @@ import psycopg
 
 from sync_orchestration.components.connections import Connection
 from sync_orchestration.components.database import InterfaceDatabase
+from sync_orchestration.components.planning import order_everything
 from sync_orchestration.components.running import OpenSource, OpenTarget
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.interface.requeue import requeue_failed, requeue_rows
 from sync_orchestration.interface.rows import Scope, failing_keys
 from sync_orchestration.interface.state import read_state
 from sync_orchestration.pipeline.errors import ConfigurationError
-from sync_orchestration.pipeline.land import LandCounts, order_full_read
+from sync_orchestration.pipeline.land import LandCounts
 from sync_orchestration.pipeline.passes import running_pass
 from sync_orchestration.pipeline.preview import Preview, Previewer
 from sync_orchestration.pipeline.protocols import Change, Observer, SelectableSource
-from sync_orchestration.pipeline.sweep import FIRST_WINDOW, begin_sweep, reset
+from sync_orchestration.pipeline.sweep import FIRST_WINDOW, begin_sweep
 from sync_orchestration.pipeline.write import WriteCounts
 
 _LONGEST_DOMAIN = 10_000
@@ -67,13 +68,11 @@ def sync_chosen(
         raise ConfigurationError(f"{settings.name} has not read its source whole yet; run it once first.")
     source, target = _opened(settings, connections, observer)
     reader = source.reader(conn, run_id, observer)
-    if settings.source.pushed:
-        with running_pass(conn, settings.name, settings.retry_policy, None):
-            requeue_rows(conn, settings.name, keys=keys)
-            written = target.writer(conn, run_id, observer).write(Scope(keys=keys))
-        return ChosenResult(reader.counts, written)
     with running_pass(conn, settings.name, settings.retry_policy, None):
-        reader.fetch_again([Change(key, "update", (state.last_position or 1) - 1) for key in dict.fromkeys(keys)])
+        if settings.source.pushed:
+            requeue_rows(conn, settings.name, keys=keys)
+        else:
+            reader.fetch_again([Change(key, "update", (state.last_position or 1) - 1) for key in dict.fromkeys(keys)])
         written = target.writer(conn, run_id, observer).write(Scope(keys=keys))
     return ChosenResult(reader.counts, written)
 
@@ -114,14 +113,11 @@ def read_everything(
     source, target = _opened(settings, connections, observer)
     reader = source.reader(conn, run_id, observer)
     with running_pass(conn, settings.name, settings.retry_policy, settings.config_hash):
-        if settings.source.pushed:
-            requeue_rows(conn, settings.name)
-        elif settings.source.sweeps:
-            reset(conn, settings.name)
+        order_everything(conn, settings)
+        if settings.source.sweeps:
             begin_sweep(conn, settings.name, source.source, FIRST_WINDOW, settings.config_hash)
             reader.sweep()
-        else:
-            order_full_read(conn, settings.name)
+        elif not settings.source.pushed:
             reader.bring_up_to_date()
             reader.bring_up_to_date()
         written = target.writer(conn, run_id, observer).write(Scope())

@@ -7,23 +7,20 @@ from types import MappingProxyType
 from typing import Any
 
 import dagster as dg
-import psycopg
 
 from sync_orchestration.components.assets import INVENTORY, add_windows
 from sync_orchestration.components.connections import Connection
 from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.lost_runs import end_lost_runs
-from sync_orchestration.components.planning import Plan, plan_inventory, plan_next_run
+from sync_orchestration.components.planning import Plan, order_everything, plan_inventory, plan_next_run
 from sync_orchestration.components.run_requests import run_tags
 from sync_orchestration.components.running import OpenSource
 from sync_orchestration.components.settings import SyncSettings
-from sync_orchestration.interface.requeue import requeue_rows
 from sync_orchestration.interface.rows import counts_by_status
 from sync_orchestration.interface.state import SyncState, read_state
 from sync_orchestration.pipeline.errors import ConfigurationError, SyncError
-from sync_orchestration.pipeline.land import order_full_read
 from sync_orchestration.pipeline.passes import remember_failure
-from sync_orchestration.pipeline.sweep import FIRST_WINDOW, begin_sweep, reset
+from sync_orchestration.pipeline.sweep import FIRST_WINDOW, begin_sweep
 
 COUNTED = ("landed", "processed", "unchanged", "failed", "skipped")
 _QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -77,7 +74,7 @@ def bring_up_to_date(
     with InterfaceDatabase().session() as conn:
         try:
             if everything:
-                _order_everything(conn, settings)
+                order_everything(conn, settings)
             report.requests[settings.source.connection] += begin_pass(settings, connections)
             _run_until_idle(instance, definitions, settings, connections, report)
             if settings.source.inventory_cron and not everything:
@@ -93,15 +90,6 @@ def bring_up_to_date(
         position = read_state(conn, settings.name).last_position
         report.cursor = None if position is None else str(position)
     return report
-
-
-def _order_everything(conn: psycopg.Connection[Any], settings: SyncSettings) -> None:
-    if settings.source.pushed:
-        requeue_rows(conn, settings.name)
-    elif settings.source.sweeps:
-        reset(conn, settings.name)
-    else:
-        order_full_read(conn, settings.name)
 
 
 def begin_pass(settings: SyncSettings, connections: dict[str, Connection], *, only_the_first: bool = False) -> int:

@@ -24,6 +24,7 @@ from sync_orchestration.pipeline.history import (
 from sync_orchestration.pipeline.land import order_full_read
 from sync_orchestration.pipeline.passes import end_pass, remember_patience, waits_until
 from sync_orchestration.pipeline.protocols import Change, Source
+from sync_orchestration.pipeline.sweep import reset
 from sync_orchestration.pipeline.windows import Window, neighbours, window_at, window_of_key, windows_between
 
 _PAGES_OF_A_LOOK = 10
@@ -119,6 +120,16 @@ def _rest(conn: psycopg.Connection[Any], settings: SyncSettings) -> Plan | None:
     if state.status != "ERROR" or until <= database_time(conn):
         return None
     return Plan([], [], f"tried again at {until:%H:%M:%S}, or by hand, after: {state.error}", state, asked=False)
+
+
+def order_everything(conn: psycopg.Connection[Any], settings: SyncSettings) -> None:
+    """Let the next pass take up every record again: read from the source, or, of what was pushed, from the table."""
+    if settings.source.pushed:
+        requeue_rows(conn, settings.name)
+    elif settings.source.sweeps:
+        reset(conn, settings.name)
+    else:
+        order_full_read(conn, settings.name)
 
 
 def order_what_changed(conn: psycopg.Connection[Any], settings: SyncSettings) -> SyncState:
