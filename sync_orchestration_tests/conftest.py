@@ -5,14 +5,14 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 
-from sync_orchestration.interface.database import connect, migrate
+from sync_orchestration.interface.database import connect
 from sync_orchestration.interface.embedded import embedded_url, stop_embedded
+from sync_orchestration_tests.databases import own_database
 
 settings.register_profile(
     "default", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -36,15 +36,9 @@ def postgres_server() -> Iterator[str]:
 @pytest.fixture
 def database_url(postgres_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The URL of an empty database of the test's own, with the interface tables; the settings name it too."""
-    name = f"t_{uuid4().hex[:12]}"
-    with psycopg.connect(postgres_server, autocommit=True) as conn:
-        conn.execute(f"CREATE DATABASE {name}".encode())
-    url = postgres_server.replace("/postgres?", f"/{name}?")
-    migrate(url)
-    monkeypatch.setenv("SYNC_POSTGRES_URL", url)
-    yield url
-    with psycopg.connect(postgres_server, autocommit=True) as conn:
-        conn.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with own_database(postgres_server) as url:
+        monkeypatch.setenv("SYNC_POSTGRES_URL", url)
+        yield url
 
 
 @pytest.fixture

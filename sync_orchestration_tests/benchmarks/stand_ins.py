@@ -7,24 +7,22 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count, cycle, islice
+from itertools import cycle, islice
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-import psycopg
-
-from sync_orchestration.interface.database import migrate
+from sync_orchestration.interface.database import connect
 from sync_orchestration.interface.embedded import embedded_url, stop_embedded
 from sync_orchestration.sandbox.flexi import FlexiWorld, flexi_app
 from sync_orchestration.sandbox.odoo import OdooSwitches, OdooWorld, odoo_app
 from sync_orchestration.sandbox.server import serve
+from sync_orchestration_tests.databases import own_database
 
 USER = PASSWORD = "sync"
 ODOO_KEY = "key-of-the-benchmark"
 
 _SPAWN = multiprocessing.get_context("spawn")
-_numbers = count(1)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -72,15 +70,11 @@ def postgres() -> Iterator[str]:
 @contextmanager
 def fresh_database(server: str) -> Iterator[str]:
     """Create a database with empty interface tables for the length of a block; yields its URL."""
-    name = f"b_{next(_numbers)}"
-    with psycopg.connect(server, autocommit=True) as conn:
-        conn.execute(f"CREATE DATABASE {name}".encode())
-        url = server.replace("/postgres?", f"/{name}?")
-        migrate(url)
+    with own_database(server) as url:
         # What earlier rounds have left to be written to disk is theirs.
-        conn.execute("CHECKPOINT")
+        with connect(url) as conn:
+            conn.execute("CHECKPOINT")
         yield url
-        conn.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 @contextmanager

@@ -6,16 +6,15 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import dagster as dg
-import psycopg
 import pytest
 
 from sync_orchestration.cli.environment import use_state_folder
 from sync_orchestration.components.old_runs import purge_runs
 from sync_orchestration.components.run_requests import SYNC_TAG
 from sync_orchestration_tests.components.places import SYNC, NewPlace, Place
+from sync_orchestration_tests.databases import empty_database
 
 WINDOWS = dg.StaticPartitionsDefinition(["a", "b"])
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -86,19 +85,15 @@ def stored(stored_once: dg.DagsterInstance) -> dg.DagsterInstance:
 @pytest.fixture(scope="module")
 def stored_once(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
     """The instance that commands and services use: dagster-postgres, logs in the state folder."""
-    name = f"t_{uuid4().hex[:12]}"
-    with psycopg.connect(postgres_server, autocommit=True) as conn, ExitStack() as stack:
-        conn.execute(f"CREATE DATABASE {name}".encode())
+    with empty_database(postgres_server) as url, ExitStack() as stack:
         with pytest.MonkeyPatch.context() as for_a_moment:
-            for_a_moment.setenv("SYNC_POSTGRES_URL", postgres_server.replace("/postgres?", f"/{name}?"))
+            for_a_moment.setenv("SYNC_POSTGRES_URL", url)
             for_a_moment.setenv("SYNC_STATE_DIR", str(tmp_path_factory.mktemp("state")))
             for variable in ("DAGSTER_HOME", "DAGSTER_EVENT_BATCH_SIZE"):
                 for_a_moment.setenv(variable, "100")  # set anew by the next line, and undone with the others
             use_state_folder()
             found = stack.enter_context(dg.DagsterInstance.get())
         yield found
-        stack.close()
-        conn.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 def run(instance: dg.DagsterInstance, job: str, partition: str | None = None, **tags: str) -> str:

@@ -11,7 +11,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any
-from uuid import uuid4
 
 import psycopg
 import pytest
@@ -25,7 +24,7 @@ from sync_orchestration.components.planning import Plan, plan_next_run
 from sync_orchestration.components.running import OpenSource, OpenTarget
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.interface.attempts import read_attempts
-from sync_orchestration.interface.database import connect, migrate
+from sync_orchestration.interface.database import connect
 from sync_orchestration.interface.rows import Scope, counts_by_status, failing_keys
 from sync_orchestration.interface.state import read_state
 from sync_orchestration.pipeline.errors import FeedResetError, SyncError, UnavailableError
@@ -34,6 +33,7 @@ from sync_orchestration.pipeline.passes import running_pass
 from sync_orchestration.pipeline.windows import window_of_key
 from sync_orchestration.sandbox.faults import FaultKind, FaultRule
 from sync_orchestration.sandbox.flexi.company import OpenTransaction
+from sync_orchestration_tests.databases import own_database
 from sync_orchestration_tests.faults import expected
 from sync_orchestration_tests.faults.world import HAND_MADE_REGISTRY, Stage, System, stage
 
@@ -519,13 +519,9 @@ class History(RuleBasedStateMachine):
 
 
 @pytest.fixture(scope="module")
-def convergence_url(postgres_server: str) -> str:
-    name = f"c_{uuid4().hex[:12]}"
-    with psycopg.connect(postgres_server, autocommit=True) as conn:
-        conn.execute(f"CREATE DATABASE {name}".encode())
-    url = postgres_server.replace("/postgres?", f"/{name}?")
-    migrate(url)
-    return url
+def convergence_url(postgres_server: str) -> Iterator[str]:
+    with own_database(postgres_server) as url:
+        yield url
 
 
 @pytest.fixture(scope="module", params=[18, 19], ids="Odoo {}".format)

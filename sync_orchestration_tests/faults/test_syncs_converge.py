@@ -7,14 +7,12 @@ HYPOTHESIS_PROFILE=thorough tells 2,000 of each, FAULT_EXAMPLES=200 as many as i
 import os
 from collections.abc import Iterator
 from itertools import count
-from uuid import uuid4
 
-import psycopg
 import pytest
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from sync_orchestration.interface.database import migrate
+from sync_orchestration_tests.databases import own_database
 from sync_orchestration_tests.faults.history import NO_SLEEP, Disturbance, History, Told
 from sync_orchestration_tests.faults.stages import Stages, open_stages
 from sync_orchestration_tests.faults.worlds import WORLDS, Deed
@@ -24,12 +22,7 @@ FEW, USUAL, LEAST_TO_SHRINK = 5, 50, 2_000  # examples
 
 @pytest.fixture(scope="module")
 def stages(postgres_server: str) -> Iterator[Stages]:
-    name = f"h_{uuid4().hex[:12]}"
-    with psycopg.connect(postgres_server, autocommit=True) as conn:
-        conn.execute(f"CREATE DATABASE {name}".encode())
-    url = postgres_server.replace("/postgres?", f"/{name}?")
-    migrate(url)
-    with open_stages(url) as opened:
+    with own_database(postgres_server) as url, open_stages(url) as opened:
         opened.environment.setattr("tenacity.nap.time", NO_SLEEP)
         yield opened
 

@@ -18,7 +18,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from sync_orchestration.intake.documentation.openapi import openapi
-from sync_orchestration_tests.intake.world import SETTINGS, SHOP_TOKEN, Intake, own_database, serve_intake, with_limits
+from sync_orchestration_tests.databases import own_database
+from sync_orchestration_tests.intake.world import SETTINGS, SHOP_TOKEN, Intake, serve_intake, with_limits
 
 json_values = st.recursive(
     st.none()

@@ -4,9 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
-from uuid import uuid4
 
-import psycopg
 import requests
 from psycopg.rows import dict_row
 
@@ -23,7 +21,7 @@ from sync_orchestration.intake import (
     intake_app,
 )
 from sync_orchestration.intake.doorkeeper import digest_of
-from sync_orchestration.interface.database import connect, migrate
+from sync_orchestration.interface.database import connect
 from sync_orchestration.mapping.records import Reference
 from sync_orchestration.sandbox.server import serve
 
@@ -167,15 +165,3 @@ def partner(key: str, name: str | None = "Acme", *, operation: str | None = None
     if version is not None:
         record["version"] = version
     return record
-
-
-@contextmanager
-def own_database(server: str) -> Iterator[str]:
-    """Create a database with interface tables for the length of a block; yields its URL."""
-    name = f"i_{uuid4().hex[:12]}"
-    with psycopg.connect(server, autocommit=True) as conn:
-        conn.execute(f"CREATE DATABASE {name}".encode())
-        url = server.replace("/postgres?", f"/{name}?")
-        migrate(url)
-        yield url
-        conn.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
 import psycopg
 import pytest
@@ -31,6 +30,7 @@ from sync_orchestration.interface.rows import (
 )
 from sync_orchestration.interface.state import all_states, change_state, lock_state
 from sync_orchestration.mapping.diff import payload_hash
+from sync_orchestration_tests.databases import empty_database
 from sync_orchestration_tests.interface import released
 from sync_orchestration_tests.interface.at_hand import record, row_of, statuses
 
@@ -46,11 +46,8 @@ SYNC = "partners"
 @pytest.fixture
 def empty_url(postgres_server: str) -> Iterator[str]:
     """The URL of a database without any table."""
-    name = f"t_{uuid4().hex[:12]}"
-    with psycopg.connect(postgres_server, autocommit=True) as conn:
-        conn.execute(f"CREATE DATABASE {name}".encode())
-        yield postgres_server.replace("/postgres?", f"/{name}?")
-        conn.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with empty_database(postgres_server) as url:
+        yield url
 
 
 @pytest.fixture

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from itertools import count
 from typing import Any
-from uuid import uuid4
 
 import psycopg
 import pytest
 
-from sync_orchestration.interface.database import connect, migrate
+from sync_orchestration.interface.database import connect
+from sync_orchestration_tests.databases import own_database
 
 Conn = psycopg.Connection[Any]
 
@@ -21,14 +21,10 @@ def new_sync() -> str:
 
 
 @pytest.fixture(scope="session")
-def pipeline_url(postgres_server: str) -> str:
+def pipeline_url(postgres_server: str) -> Iterator[str]:
     """The URL of the database that the tests of the pipeline share."""
-    name = f"p_{uuid4().hex[:12]}"
-    with psycopg.connect(postgres_server, autocommit=True) as conn:
-        conn.execute(f"CREATE DATABASE {name}".encode())
-    url = postgres_server.replace("/postgres?", f"/{name}?")
-    migrate(url)
-    return url
+    with own_database(postgres_server) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

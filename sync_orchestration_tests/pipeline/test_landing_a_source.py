@@ -1,6 +1,5 @@
 """Read and land: whatever interrupts, delays or disturbs a read, the table ends up with what the source holds."""
 
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +16,7 @@ from sync_orchestration.pipeline.errors import FeedResetError, TrackingOffError,
 from sync_orchestration.pipeline.land import Landing, Reader, order_full_read
 from sync_orchestration.pipeline.windows import window_at
 from sync_orchestration_tests.pipeline.conftest import Conn, new_sync
-from sync_orchestration_tests.pipeline.toys import KilledError, Notes, ToySource
+from sync_orchestration_tests.pipeline.toys import KilledError, Notes, ToySource, at_request, fails
 
 OVERLAP = 12
 WINDOW = 5
@@ -68,21 +67,6 @@ class Sync:
 @pytest.fixture
 def sync(db: Conn) -> Sync:
     return Sync(db)
-
-
-def at_request(number: int, act: Callable[[], object]) -> Callable[[int, str], None]:
-    def before(asked: int, what: str) -> None:
-        if asked == number:
-            act()
-
-    return before
-
-
-def fails(error: BaseException) -> Callable[[], object]:
-    def act() -> None:
-        raise error
-
-    return act
 
 
 def fill(source: ToySource, count: int) -> None:

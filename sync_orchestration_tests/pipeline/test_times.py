@@ -1,6 +1,5 @@
 """Landing by times: seconds are shared, a transaction shows late, and still nothing is lost nor written twice."""
 
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -15,7 +14,7 @@ from sync_orchestration.pipeline.land import order_full_read
 from sync_orchestration.pipeline.windows import DAY, window_at
 from sync_orchestration_tests.pipeline.conftest import Conn
 from sync_orchestration_tests.pipeline.timed_toys import NOON, OVERLAP, TimedSource, TimedSync
-from sync_orchestration_tests.pipeline.toys import KilledError
+from sync_orchestration_tests.pipeline.toys import KilledError, at_request, fails
 
 
 @pytest.fixture
@@ -32,21 +31,6 @@ def read(sync: TimedSync) -> TimedSync:
     sync.read()
     sync.settle_everything()
     return sync
-
-
-def at_request(number: int, act: Callable[[], object]) -> Callable[[int, str], None]:
-    def before(asked: int, what: str) -> None:
-        if asked == number:
-            act()
-
-    return before
-
-
-def fails(error: BaseException) -> Callable[[], object]:
-    def act() -> None:
-        raise error
-
-    return act
 
 
 def day(position: int) -> str:

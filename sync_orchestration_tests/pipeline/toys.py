@@ -198,3 +198,22 @@ class Notes:
 
     def warn(self, message: str) -> None:
         self.warnings.append(message)
+
+
+def at_request(number: int, act: Callable[[], object]) -> Callable[[int, str], None]:
+    """Return what a toy calls before each request: it acts before one of them."""
+
+    def before(asked: int, what: str) -> None:
+        if asked == number:
+            act()
+
+    return before
+
+
+def fails(error: BaseException) -> Callable[[], object]:
+    """Return an act that fails."""
+
+    def act() -> None:
+        raise error
+
+    return act

@@ -1,10 +1,10 @@
 """An Odoo of each version followed into the interface table: what people do there, early or late, arrives once."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any, NamedTuple
-from uuid import uuid4
 
 import psycopg
 import pytest
@@ -12,13 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sync_orchestration.interface import rows
-from sync_orchestration.interface.database import connect, migrate
+from sync_orchestration.interface.database import connect
 from sync_orchestration.interface.rows import Scope, Settlement, hire_worker
 from sync_orchestration.interface.state import read_state
 from sync_orchestration.pipeline.errors import UnavailableError
 from sync_orchestration.pipeline.inventory import InventoryCounts, take_inventory
 from sync_orchestration.pipeline.land import Landing, Reader
 from sync_orchestration.pipeline.windows import DAY
+from sync_orchestration_tests.databases import own_database
 from sync_orchestration_tests.pipeline.toys import Notes
 from sync_orchestration_tests.systems.odoo_days import OURS, PARTNER, Days, days
 
@@ -29,14 +30,10 @@ _numbers = count(1)
 
 
 @pytest.fixture(scope="session")
-def shared_url(postgres_server: str) -> str:
+def shared_url(postgres_server: str) -> Iterator[str]:
     """The URL of a database that the tests of this module share; each has a sync of its own."""
-    name = f"o_{uuid4().hex[:12]}"
-    with psycopg.connect(postgres_server, autocommit=True) as conn:
-        conn.execute(f"CREATE DATABASE {name}".encode())
-    url = postgres_server.replace("/postgres?", f"/{name}?")
-    migrate(url)
-    return url
+    with own_database(postgres_server) as url:
+        yield url
 
 
 @dataclass

@@ -16,7 +16,7 @@ from sync_orchestration.sandbox.faults import Faults
 from sync_orchestration.sandbox.kontur import KonturWorld, kontur_app
 from sync_orchestration.sandbox.odoo import odoo_app
 from sync_orchestration_tests.faults.worlds.base import NothingThereError, Picture, Values, World, one_of
-from sync_orchestration_tests.faults.worlds.odoo_side import KEY, OdooSide
+from sync_orchestration_tests.faults.worlds.odoo_side import OdooSide, odoo_variables
 
 REGISTER_KEY = "key-of-the-register-0001"
 OUTDATED: tuple[Values, ...] = (
@@ -214,8 +214,7 @@ class ContractorPartnersWorld(ContractorsWorld):
         return {**super().faults(), "odoo": self.odoo.world.faults}
 
     def variables(self, urls: Mapping[str, str]) -> dict[str, str]:
-        odoo = {"ODOO_URL": urls["odoo"], "ODOO_DATABASE": "odoo", "ODOO_USER": "sync", "ODOO_API_KEY": KEY}
-        return {**super().variables(urls), **odoo}
+        return {**super().variables(urls), **odoo_variables(urls)}
 
     def adopted(self, key: str) -> bool:
         return dict(self.odoo.links()).get(key) in self.odoo.before

@@ -20,7 +20,7 @@ from sync_orchestration_tests.faults.worlds.base import (
     World,
     one_of,
 )
-from sync_orchestration_tests.faults.worlds.odoo_side import KEY, OdooSide
+from sync_orchestration_tests.faults.worlds.odoo_side import OdooSide, odoo_variables
 
 REFUSED_VAT = "CZ12345670"
 FEEDS: tuple[dict[str, str | bool | int], ...] = (
@@ -63,9 +63,8 @@ class FlexiPartnersWorld(World):
         return {"flexi": self.flexi.faults, "odoo": self.odoo.world.faults}
 
     def variables(self, urls: Mapping[str, str]) -> dict[str, str]:
-        odoo = {"ODOO_URL": urls["odoo"], "ODOO_DATABASE": "odoo", "ODOO_USER": "sync", "ODOO_API_KEY": KEY}
         flexi = {"FLEXI_COMPANY": "demo", "FLEXI_USER": "sync", "FLEXI_PASSWORD": "sync", "FLEXI_URL": urls["flexi"]}
-        return {**odoo, **flexi}
+        return {**odoo_variables(urls), **flexi}
 
     def begin(self, number: int) -> None:
         for one in range(number):

@@ -19,7 +19,7 @@ from sync_orchestration_tests.faults.worlds.base import (
     World,
     one_of,
 )
-from sync_orchestration_tests.faults.worlds.odoo_side import KEY, OdooSide
+from sync_orchestration_tests.faults.worlds.odoo_side import OdooSide, odoo_variables
 
 INTAKE_TOKEN = "token-of-the-erp-3b8d"
 REFUSED_VAT = "CZ12345670"
@@ -64,8 +64,7 @@ class IntakePartnersWorld(World):
         return {"odoo": self.odoo.world.faults}
 
     def variables(self, urls: Mapping[str, str]) -> dict[str, str]:
-        odoo = {"ODOO_URL": urls["odoo"], "ODOO_DATABASE": "odoo", "ODOO_USER": "sync", "ODOO_API_KEY": KEY}
-        return {**odoo, "INTAKE_TOKEN": INTAKE_TOKEN}
+        return {**odoo_variables(urls), "INTAKE_TOKEN": INTAKE_TOKEN}
 
     def begin(self, number: int) -> None:
         for one in range(number):

@@ -1,5 +1,6 @@
 """An Odoo as a target: who is linked, what is there twice, and what a person does to it by hand."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sync_orchestration.sandbox.odoo import OdooWorld
@@ -7,6 +8,11 @@ from sync_orchestration_tests.faults.worlds.base import Values
 
 KEY = "key-of-odoo"
 FIELDS = ("name", "email", "phone", "city", "vat", "company_registry", "street", "zip", "is_company", "active")
+
+
+def odoo_variables(urls: Mapping[str, str]) -> dict[str, str]:
+    """The environment in which the connection to Odoo leads to the one of a world."""
+    return {"ODOO_URL": urls["odoo"], "ODOO_DATABASE": "odoo", "ODOO_USER": "sync", "ODOO_API_KEY": KEY}
 
 
 class OdooSide:

@@ -22,7 +22,7 @@ from sync_orchestration_tests.faults.worlds.base import (
     World,
     one_of,
 )
-from sync_orchestration_tests.faults.worlds.odoo_side import KEY
+from sync_orchestration_tests.faults.worlds.odoo_side import KEY, odoo_variables
 from sync_orchestration_tests.faults.worlds.rest_to_odoo import TOKEN
 
 SWITCHES: tuple[dict[str, Any], ...] = (
@@ -64,8 +64,7 @@ class OdooToRestWorld(World):
         return {"odoo": self.odoo.faults, "rest": self.crm.faults}
 
     def variables(self, urls: Mapping[str, str]) -> dict[str, str]:
-        odoo = {"ODOO_URL": urls["odoo"], "ODOO_DATABASE": "odoo", "ODOO_USER": "sync", "ODOO_API_KEY": KEY}
-        return {**odoo, "REST_URL": urls["rest"], "REST_TOKEN": TOKEN}
+        return {**odoo_variables(urls), "REST_URL": urls["rest"], "REST_TOKEN": TOKEN}
 
     def begin(self, number: int) -> None:
         for one in range(number):

@@ -21,7 +21,7 @@ from sync_orchestration_tests.faults.worlds.base import (
     World,
     one_of,
 )
-from sync_orchestration_tests.faults.worlds.odoo_side import KEY, OdooSide
+from sync_orchestration_tests.faults.worlds.odoo_side import OdooSide, odoo_variables
 
 TOKEN = "token-of-the-crm"
 LISTS: tuple[dict[str, Any], ...] = (
@@ -60,8 +60,7 @@ class RestToOdooWorld(World):
         return {"rest": self.crm.faults, "odoo": self.odoo.world.faults}
 
     def variables(self, urls: Mapping[str, str]) -> dict[str, str]:
-        odoo = {"ODOO_URL": urls["odoo"], "ODOO_DATABASE": "odoo", "ODOO_USER": "sync", "ODOO_API_KEY": KEY}
-        return {**odoo, "REST_URL": urls["rest"], "REST_TOKEN": TOKEN}
+        return {**odoo_variables(urls), "REST_URL": urls["rest"], "REST_TOKEN": TOKEN}
 
     def begin(self, number: int) -> None:
         for one in range(number):
