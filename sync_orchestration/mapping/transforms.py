@@ -9,7 +9,7 @@ import datetime as dt
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
@@ -150,10 +150,16 @@ def _arguments(name: str, function: Callable[..., Value], given: Any) -> dict[st
 
 def _checked(name: str, key: str, parameter: inspect.Parameter, value: Any) -> Any:
     try:
-        return TypeAdapter(parameter.annotation).validate_python(value)
+        return _adapter(parameter.annotation).validate_python(value)
     except ValidationError as error:
         msg = f"transform {name}: argument {key}: {error.errors()[0]['msg']}"
         raise MappingError(msg) from error
+
+
+@cache
+def _adapter(annotation: Any) -> TypeAdapter[Any]:
+    # Made once: for a mapping that is compiled again and again it would be most of the work.
+    return TypeAdapter(annotation)
 
 
 def _paths_in(value: Any) -> tuple[SourcePath, ...]:
