@@ -25,3 +25,11 @@ def test_the_audit_passes_only_when_all_was_looked_up_and_nothing_found(
 ) -> None:
     assert verdict(found)[0] is passes
     assert verdict(found)[1][0].startswith(said)
+
+
+@pytest.mark.parametrize(("found", "passes"), [([GOOD, UNKNOWN], True), ([BAD, UNKNOWN], False), ([], False)])
+def test_ci_passes_over_what_its_index_cannot_tell_and_over_nothing_else(
+    found: list[dict[str, Any]], passes: bool
+) -> None:
+    assert verdict(found, pass_unknown=True)[0] is passes
+    assert any("could not be looked up" in line for line in verdict(found, pass_unknown=True)[1]) is bool(found)
