@@ -27,7 +27,11 @@ FaultKind = Literal[
     "truncate",  # do the work, send only half of the body
     "html",  # an HTML page with status 200 instead of the answer
     "slow",  # do the work, send the body in small pieces over `seconds`
+    "endless",  # do the work, send the body but for its end, then blanks while somebody listens, at most `seconds`
 ]
+
+
+_BLANK_EVERY = 0.02  # seconds
 
 
 class FaultRule(BaseModel):
@@ -166,6 +170,10 @@ class FaultMiddleware:
             await send({**start, "headers": [*headers, (b"content-length", str(len(body)).encode())]})
             await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
             _abort(send)
+        elif rule.kind == "endless":
+            headers = [(k, v) for k, v in start["headers"] if k.lower() != b"content-length"]
+            await send({**start, "headers": headers})
+            await self._never_end(rule, body[:-1], receive, send)
         else:
             await send(start)
             pieces = 20
@@ -175,10 +183,26 @@ class FaultMiddleware:
                 await send({"type": "http.response.body", "body": body[i : i + size], "more_body": True})
             await send({"type": "http.response.body", "body": b""})
 
+    async def _never_end(self, rule: FaultRule, body: bytes, receive: Receive, send: Send) -> None:
+        leaving = asyncio.ensure_future(_left(receive))
+        for _ in range(int(rule.seconds / _BLANK_EVERY)):
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+            body = b" "
+            if (await asyncio.wait([leaving], timeout=_BLANK_EVERY))[0]:
+                return
+        leaving.cancel()
+        _abort(send)
+
     async def _cut(self, rule: FaultRule, send: Send) -> None:
         if rule.kind.startswith("hang"):
             await asyncio.sleep(rule.seconds)
         _abort(send)
+
+
+async def _left(receive: Receive) -> None:
+    """Return when the client listens no more."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _abort(send: Send) -> None:

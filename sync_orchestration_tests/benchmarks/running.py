@@ -41,6 +41,7 @@ _COMMANDS: dict[str, str] = {
     "intake": "sync_orchestration.cli intake",
 }
 _OF_THE_INSTANCE = ("DAGSTER_HOME", "SYNC_POSTGRES_URL")
+_SETTINGS = ("SYNC_", "DAGSTER_", "FLEXI_", "ODOO_", "ALFRESCO_", "KONTUR_", "REST_", "INTAKE_")
 _WORKER_TAG = ".dagster/sync_process"
 
 
@@ -169,10 +170,17 @@ class Running:
 
     def names(self) -> dict[str, str]:
         """Return the name of each linked partner by `<module>.<external id>`."""
+        return {name: str(partner["name"]) for name, partner in self._linked().items()}
+
+    def active(self) -> set[str]:
+        """Return which linked partners are not archived, by `<module>.<external id>`."""
+        return {name for name, partner in self._linked().items() if partner["active"]}
+
+    def _linked(self) -> dict[str, dict[str, Any]]:
         rows = list(self.odoo.db.tables["ir.model.data"].rows.values())
         partners = self.odoo.db.tables["res.partner"].rows
         linked = {f"{row['module']}.{row['name']}": row["res_id"] for row in rows if row["model"] == "res.partner"}
-        return {name: str(partners[i]["name"]) for name, i in linked.items() if i in partners}
+        return {name: partners[i] for name, i in linked.items() if i in partners}
 
     def doubled(self) -> int:
         """Return how many partners were made beyond one for each record, counted at Odoo."""
@@ -180,6 +188,11 @@ class Running:
         rows = list(self.odoo.db.tables["ir.model.data"].rows.values())
         linked = Counter(row["res_id"] for row in rows if row["module"] in modules)
         return self.created - len(linked) + sum(number - 1 for number in linked.values())
+
+    def command(self, *words: str) -> bool:
+        """Let a person type a command of ours; returns whether it did what it was told."""
+        command = [sys.executable, "-m", "sync_orchestration.cli", *words]
+        return subprocess.run(command, cwd=self.state, check=False, capture_output=True).returncode == 0
 
     def push(self, keys: list[str], word: str) -> bool:
         """Push records to the intake, as a sender does who tries again until he is told that they are stored."""
@@ -225,7 +238,7 @@ def running(partners: int) -> Iterator[Running]:
         with ExitStack() as stack:
             flexi, odoo = FlexiWorld.demo(partners=partners), OdooWorld.demo(19, api_key=key)
             urls = [stack.enter_context(serve(app)) for app in (flexi_app(flexi), odoo_app(odoo))]
-            for name in [n for n in os.environ if n.startswith(("SYNC_", "DAGSTER_", "FLEXI_", "ODOO_", "INTAKE_"))]:
+            for name in [n for n in os.environ if n.startswith(_SETTINGS)]:
                 del os.environ[name]
             os.environ |= {
                 "SYNC_STATE_DIR": str(state),

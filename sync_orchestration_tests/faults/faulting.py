@@ -23,28 +23,35 @@ FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "html"},
     {"kind": "status", "status": 200, "body": "not what was asked for", "headers": {"content-type": "text/plain"}},
     {"kind": "status", "status": 200, "body": '{"unexpected": true}', "headers": _JSON},
-    {"kind": "hang", "seconds": 0.4},
-    {"kind": "hang_after", "seconds": 0.4},
+    {"kind": "hang"},
+    {"kind": "hang_after"},
     {"kind": "slow", "seconds": 0.05},
+    {"kind": "endless"},
 )
 HANG_TIMEOUT = 0.2
-"""Seconds of patience on a day on which a server may hang."""
+"""Seconds of silence that are borne on a day on which a server may hang or never end."""
+PATIENCE = 2.0
+"""How many of these timeouts a whole exchange may last."""
 
 NAMES = [f"{fault['kind']}{' ' + str(fault['status']) if 'status' in fault else ''}" for fault in FAULTS]
 
+LASTING = {"hang": 2, "hang_after": 2, "endless": 100 * PATIENCE}
 
-def fault_rule(number: int, times: int, skip: int, *, believed: bool) -> FaultRule:
-    """One of FAULTS; what hangs does so once or twice, for each time costs real seconds.
+
+def fault_rule(number: int, times: int, skip: int, *, believed: bool, timeout: float = HANG_TIMEOUT) -> FaultRule:
+    """One of FAULTS; what outlasts the `timeout` does so once or twice, for each time costs real seconds.
 
     `believed`: any REST API may answer an update with a 200 and whatever it likes, so that an answer which only says so
     is believed. There, the lie is told only where more is asked of an answer: of one to a POST, the id.
     """
     fault = FAULTS[number % len(FAULTS)]
-    most = 2 if fault["kind"].startswith("hang") else 6
+    if lasts := LASTING.get(fault["kind"]):
+        fault = {**fault, "seconds": lasts * timeout}
+    most = 2 if lasts else 6
     method = "POST" if believed and fault.get("status") == 200 else None
     return FaultRule.model_validate({**fault, "times": 1 + times % most, "skip": skip, "method": method})
 
 
 def patience_on(rules: Sequence[FaultRule]) -> float:
     """Return the timeout of clients on a day with these faults."""
-    return HANG_TIMEOUT if any(rule.kind.startswith("hang") for rule in rules) else 60.0
+    return HANG_TIMEOUT if any(rule.kind in LASTING for rule in rules) else 60.0

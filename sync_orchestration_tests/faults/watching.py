@@ -18,6 +18,7 @@ from sync_orchestration.components.connections import (
     RestConnection,
 )
 from sync_orchestration.systems.http import HttpClient
+from sync_orchestration_tests.faults.faulting import PATIENCE
 
 Heard = Callable[[str], None]
 
@@ -35,7 +36,9 @@ class Watch:
 
     def client(self, client: HttpClient, system: str) -> HttpClient:
         """The same client with delays that suit a test, told by its settings."""
-        settings = replace(client.settings, first_delay=0.001, longest_wait=0.5, timeout=self.timeout)
+        settings = replace(
+            client.settings, first_delay=0.001, longest_wait=0.5, timeout=self.timeout, patience=PATIENCE
+        )
         return HttpClient(settings, lambda: self.heard(system))
 
 
@@ -107,6 +110,12 @@ def watched_connections(watch: Watch) -> dict[str, Connection]:
 def shipped_connections() -> dict[str, Connection]:
     """The same, without anybody who watches."""
     return dict(ConnectionsModel.model_validate({"connections": _shipped()}).connections)
+
+
+def brisk_connections(timeout: float) -> dict[str, Connection]:
+    """The shipped ones with little patience (`timeout` in seconds), so that many a hang fits into a short time."""
+    given = {name: {**one, "timeout": timeout, "patience": PATIENCE} for name, one in _shipped().items()}
+    return dict(ConnectionsModel.model_validate({"connections": given}).connections)
 
 
 def _shipped() -> dict[str, dict[str, Any]]:

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,29 +18,37 @@ import psycopg
 import requests
 
 from sync_orchestration.interface.database import migrate
-from sync_orchestration.interface.embedded import embedded_url, stop_embedded
+from sync_orchestration.interface.embedded import EmbeddedPostgresError, embedded_url, stop_embedded
 from sync_orchestration.sandbox.faults import FaultRule
+from sync_orchestration_tests.faults.soak.disk import full, lasting_folder, small_disk
 
+TIMEOUT = 2.0
+"""Seconds of silence that workers of a soak bear: long enough for a busy machine, short enough for many a hang."""
+_REVIVAL = 60.0  # seconds
 _HERE = "sync_orchestration_tests.faults.soak"
 
 
 @dataclass
 class Box:
-    """A folder in which everything of one soak happens; what workers said is kept in it when one has crashed."""
+    """Everything of one soak: `folder` is its place; `words` is that of what workers say, kept when one has crashed."""
 
     folder: Path
+    words: Path
     records: int
     url: str = ""
     workers: dict[str, list["subprocess.Popen[str]"]] = field(default_factory=dict)
     variables: dict[str, dict[str, str]] = field(default_factory=dict)
     urls: dict[str, dict[str, str]] = field(default_factory=dict)
     crashed: list[str] = field(default_factory=list)
+    killed: int = 0
+    database_kills: int = 0
+    full: int = 0
     _servers: "subprocess.Popen[str] | None" = None
 
     @classmethod
     def open(cls, records: int) -> "Box":
         """Start the stand-ins and a database that is as durable as in production."""
-        box = cls(Path(tempfile.mkdtemp(prefix="soak-")), records)
+        box = cls(Path(tempfile.mkdtemp(prefix="soak-")), lasting_folder(), records)
         box.url = embedded_url(box.folder)
         migrate(box.url)
         box._servers = box._start("servers", box.url, str(records))
@@ -55,8 +65,9 @@ class Box:
             self._servers.kill()
             self._servers.wait()
         stop_embedded(self.folder)
+        shutil.rmtree(self.folder, ignore_errors=True)
         if not self.crashed:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            shutil.rmtree(self.words)
 
     # The stand-ins
 
@@ -99,6 +110,7 @@ class Box:
         worker = self.workers[sync].pop(number % len(self.workers[sync]))
         worker.send_signal(signal.SIGKILL)
         worker.wait()
+        self.killed += 1
 
     def bury(self, sync: str) -> int:
         """Forget workers that ended by themselves, which none should; returns how many live."""
@@ -127,7 +139,27 @@ class Box:
         processes = [postmaster, *postmaster.children(recursive=True)]
         postmaster.kill()
         psutil.wait_procs(processes)
-        self.url = embedded_url(self.folder)
+        self.database_kills += 1
+        self._revive_database()
+
+    def fill_disk(self, seconds: float) -> None:
+        """Leave no byte on the disk of everybody for so long, if it is small enough for that."""
+        if disk := small_disk():
+            with full(disk):
+                threading.Event().wait(seconds)
+            self.full += 1
+            self._revive_database()
+
+    def _revive_database(self) -> None:
+        deadline = time.monotonic() + _REVIVAL
+        while True:
+            try:
+                self.url = embedded_url(self.folder)
+                with psycopg.connect(self.url):
+                    return
+            except (EmbeddedPostgresError, psycopg.OperationalError):
+                if time.monotonic() > deadline:
+                    raise
 
     def let_time_pass(self) -> None:
         """Every wait that the tables know of is over, and what was looked up is old."""
@@ -139,8 +171,8 @@ class Box:
             conn.execute("DELETE FROM sync.lookup_answer")
 
     def _start(self, module: str, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
-        number = len(list(self.folder.glob("*.err")))
-        errors = (self.folder / f"{module}-{number}.err").open("w")
+        number = len(list(self.words.glob("*.err")))
+        errors = (self.words / f"{module}-{number}.err").open("w")
         # The words of workers are only for whoever looks into the folder; nobody reads them while they work.
         words = subprocess.PIPE if module == "servers" else errors
         process = subprocess.Popen(

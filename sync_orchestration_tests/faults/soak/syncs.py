@@ -1,15 +1,11 @@
-"""``python -m sync_orchestration_tests.faults.soak --minutes 10 --seed 1``: see `docs/reliability.md`, Convergence.
+"""Workers of every sync, without Dagster: killed at random, two at times, on systems and a database that break."""
 
-Exit code 1 when anything was lost or doubled.
-"""
-
-import argparse
 import os
 import random
-import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import psycopg
@@ -18,14 +14,16 @@ from sync_orchestration.interface.database import DatabaseError, connect
 from sync_orchestration.pipeline.errors import SyncError
 from sync_orchestration_tests.faults import judging
 from sync_orchestration_tests.faults.faulting import FAULTS, fault_rule
-from sync_orchestration_tests.faults.soak.box import Box
-from sync_orchestration_tests.faults.watching import shipped_connections
+from sync_orchestration_tests.faults.soak.box import TIMEOUT, Box
+from sync_orchestration_tests.faults.watching import brisk_connections
 from sync_orchestration_tests.faults.working import Process, shipped_settings
 from sync_orchestration_tests.faults.worlds import WORLDS, Picture
 
 _SYNCS = sorted(WORLDS, key=lambda sync: len(WORLDS[sync].upstream))  # those that others follow come first
 _BEAT = 0.25  # seconds between two strokes of fate
-_DATABASE_KILLS = 4
+_LEAST_DATABASE_KILLS = 4
+_DATABASE_KILL_EVERY = 120.0  # seconds
+_FULL_FOR = 3.0  # seconds
 _ROUNDS = 20
 
 
@@ -44,51 +42,41 @@ class Tally:
     unlogged: int = 0
 
 
-def soak(minutes: float, seed: int, records: int) -> int:
-    """Run, judge, print the table; returns the exit code."""
-    chance, tallies = random.Random(seed), {sync: Tally() for sync in _SYNCS}
-    _say(f"soak: {minutes:g} minutes, seed {seed}, {records} records in each source to begin with")
+def soak_syncs(minutes: float, chance: random.Random, records: int, say: Callable[[str], None]) -> list[str]:
+    """Let everything break for so long, judge, tell the table; returns what is wrong."""
+    tallies, before = {sync: Tally() for sync in _SYNCS}, dict(os.environ)
     box = Box.open(records)
     try:
-        database_kills = _bad_times(box, chance, tallies, minutes * 60)
-        _say(f"the database was killed {database_kills} times; the faults stop, everything may settle")
+        _bad_times(box, chance, tallies, minutes * 60)
+        say(
+            f"{box.killed} workers and {box.database_kills} postmasters were killed, the disk was full {box.full} times"
+        )
+        say("the faults stop, everything may settle")
         box.mend()
         box.dismiss()
         for sync in _SYNCS:
             _judge(box, sync, tallies[sync])
     finally:
         box.close()
-    _print_table(tallies)
-    for crash in sorted(set(box.crashed)):
-        _say(f"CRASHED {crash}")
+        os.environ.clear()
+        os.environ.update(before)
+    _tell_table(tallies, say)
     wrong = [f"{sync}: {one}" for sync, tally in tallies.items() for one in (*tally.lost, *tally.doubled)]
-    for one in wrong:
-        _say(f"WRONG {one}")
-    return 1 if wrong or box.crashed else 0
+    return [*wrong, *sorted(set(box.crashed))]
 
 
-def _bad_times(box: Box, chance: random.Random, tallies: dict[str, Tally], seconds: float) -> int:
-    """Let people work and everything break until the time is over; returns how often the database was killed."""
-    began, killed, pace = time.monotonic(), 0, threading.Event()
+def _bad_times(box: Box, chance: random.Random, tallies: dict[str, Tally], seconds: float) -> None:
+    """Let people work and everything break until the time is over."""
+    began, pace = time.monotonic(), threading.Event()
+    kills = max(_LEAST_DATABASE_KILLS, round(seconds / _DATABASE_KILL_EVERY))
     for sync in _SYNCS:
         box.hire(sync, chance.randrange(1_000_000))
     while (passed := time.monotonic() - began) < seconds:
-        sync = chance.choice(_SYNCS)
-        tally = tallies[sync]
-        for _ in range(chance.randint(1, 4)):
-            deed = (chance.choice(WORLDS[sync].deeds), chance.randrange(10_000), chance.randrange(16))
-            tally.changes += bool(box.ask(sync, "do", deed=deed))
-        if chance.random() < 0.5:
-            system = chance.choice(sorted(box.urls[sync]))
-            numbers = chance.randrange(len(FAULTS)), chance.randrange(6), chance.randrange(6)
-            rule = fault_rule(*numbers, believed=system == WORLDS[sync].target == "rest")
-            box.break_requests(sync, system, rule)
-        if chance.random() < 0.2 and box.workers.get(sync):
-            box.kill(sync, chance.randrange(10))
-            tally.kills += 1
-        if passed > (killed + 1) * seconds / (_DATABASE_KILLS + 1):
+        _strike(box, chance, tallies)
+        if passed > (box.database_kills + 1) * seconds / (kills + 1):
             box.kill_database()
-            killed += 1
+        if passed > (box.full + 0.5) * seconds / kills:
+            box.fill_disk(_FULL_FOR)
         for one in _SYNCS:
             # Mostly one at work, at times two at the same sync.
             wanted = 2 if chance.random() < 0.1 else 1
@@ -98,7 +86,23 @@ def _bad_times(box: Box, chance: random.Random, tallies: dict[str, Tally], secon
             box.mend()
             box.let_time_pass()
         pace.wait(_BEAT)
-    return killed
+
+
+def _strike(box: Box, chance: random.Random, tallies: dict[str, Tally]) -> None:
+    """Let people change something in the world of one sync, and perhaps something break."""
+    sync = chance.choice(_SYNCS)
+    tally = tallies[sync]
+    for _ in range(chance.randint(1, 4)):
+        deed = (chance.choice(WORLDS[sync].deeds), chance.randrange(10_000), chance.randrange(16))
+        tally.changes += bool(box.ask(sync, "do", deed=deed))
+    if chance.random() < 0.5:
+        system = chance.choice(sorted(box.urls[sync]))
+        numbers = chance.randrange(len(FAULTS)), chance.randrange(6), chance.randrange(6)
+        rule = fault_rule(*numbers, believed=system == WORLDS[sync].target == "rest", timeout=TIMEOUT)
+        box.break_requests(sync, system, rule)
+    if chance.random() < 0.2 and box.workers.get(sync):
+        box.kill(sync, chance.randrange(10))
+        tally.kills += 1
 
 
 def _judge(box: Box, sync: str, tally: Tally) -> None:
@@ -134,7 +138,7 @@ def _undisturbed(box: Box, sync: str, run: str) -> None:
         box.let_time_pass()
         try:
             with connect(box.url) as conn:
-                process = Process(conn, shipped_settings(sync, small=False), shipped_connections())
+                process = Process(conn, shipped_settings(sync, small=False), brisk_connections(TIMEOUT))
                 process.until_idle() if run == "until_idle" else getattr(process, run)(0)
         except (SyncError, DatabaseError, psycopg.OperationalError) as error:
             problem = error
@@ -143,32 +147,12 @@ def _undisturbed(box: Box, sync: str, run: str) -> None:
     raise RuntimeError(f"{sync} does not come to rest: {problem}")
 
 
-def _print_table(tallies: dict[str, Tally]) -> None:
-    _say("| sync | records | changes | faults injected | kills | lost | doubled | failed | skipped | unlogged |")
-    _say("| --- | --: | --: | --- | --: | --: | --: | --: | --: | --: |")
+def _tell_table(tallies: dict[str, Tally], say: Callable[[str], None]) -> None:
+    say("| sync | records | changes | faults injected | kills | lost | doubled | failed | skipped | unlogged |")
+    say("| --- | --: | --: | --- | --: | --: | --: | --: | --: | --: |")
     for sync, t in tallies.items():
         faults = ", ".join(f"{number} {kind}" for kind, number in sorted(t.injected.items()))
-        _say(
+        say(
             f"| {sync} | {t.records} | {t.changes} | {faults} | {t.kills} | {len(t.lost)} | {len(t.doubled)} | "
             f"{t.failed} | {t.skipped} | {t.unlogged} |"
         )
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
-
-
-def main() -> None:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=10)
-    parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--records", type=int, default=60)
-    given = parser.parse_args()
-    seed = random.SystemRandom().randrange(1_000_000) if given.seed is None else given.seed
-    sys.exit(soak(given.minutes, seed, given.records))
-
-
-if __name__ == "__main__":
-    main()

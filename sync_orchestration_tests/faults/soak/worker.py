@@ -8,7 +8,8 @@ import psycopg
 
 from sync_orchestration.interface.database import DatabaseError, connect, database_url
 from sync_orchestration.pipeline.errors import SyncError
-from sync_orchestration_tests.faults.watching import shipped_connections
+from sync_orchestration_tests.faults.soak.box import TIMEOUT
+from sync_orchestration_tests.faults.watching import brisk_connections
 from sync_orchestration_tests.faults.working import RUNS, Process, shipped_settings
 
 _PAUSE = 0.05  # seconds in which an end of the input is waited for
@@ -17,7 +18,7 @@ _PAUSE = 0.05  # seconds in which an end of the input is waited for
 def main() -> None:
     """Run whatever a process may be there for, again and again."""
     sync, chance = sys.argv[1], random.Random(sys.argv[2])
-    settings, connections = shipped_settings(sync, small=False), shipped_connections()
+    settings, connections = shipped_settings(sync, small=False), brisk_connections(TIMEOUT)
     while not select.select([sys.stdin], [], [], _PAUSE)[0]:
         try:
             with connect(database_url()) as conn:
