@@ -15,8 +15,8 @@ import psutil
 import psycopg
 import requests
 
-from sync_orchestration.interface.database import migrate
 from sync_orchestration.interface.embedded import embedded_url, stop_embedded
+from sync_orchestration.interface.migrate import migrate
 from sync_orchestration.sandbox.faults import FaultRule
 
 _HERE = "sync_orchestration_tests.faults.soak"
