@@ -144,6 +144,8 @@ def _compared(field: str, write: NextWrite | None) -> str:
     there = _cell(write.there.get(field)) or "(empty)"
     if any(one.field == field for one in write.differences):
         return f"[yellow]{there}[/yellow]"
+    if field not in write.there:
+        return "[dim]has no such field[/dim]"
     return "[dim]the same[/dim]" if field in write.compared else f"[dim]stays: {there}[/dim]"
 
 
@@ -159,7 +161,7 @@ def _would(story: Story) -> None:
     if story.next_write:
         write = story.next_write
         because = f": {shown(write.reason)}" if write.reason else ""
-        out.print(f"  A run now {_WOULD[write.action]}{because}")
+        out.print(f"  A try now {_WOULD[write.action]}{because}")
         if write.there is not None:
             for one in write.differences:
                 out.print(
