@@ -1,6 +1,6 @@
 # `make help` lists the targets. Needs only Python 3.11 to 3.13; everything else is installed into .venv from the lock.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test bench lint audit format lock soak clean
+.PHONY: help setup demo dev test bench lint audit format schemas lock soak release clean
 
 PYTHON ?= $(shell for v in 3.11 3.12 3.13; do command -v python$$v && break; done 2>/dev/null || command -v python3)
 BIN := .venv/bin
@@ -55,9 +55,17 @@ bench: setup ## measure, side by side in one run
 soak: setup ## kill, break and restart everything for MINUTES=10 (SEED=…), then see whether anything is lost or doubled
 	$(BIN)/python -W ignore -m sync_orchestration_tests.faults.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
+schemas: setup ## write the JSON schemas of the YAML folders anew, after a change of a setting
+	$(BIN)/python -m sync_orchestration_tests.schemas
+
 lock: ## renew requirements.lock from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 		--no-strip-extras --no-emit-index-url --no-header -q -o requirements.lock
+
+release: setup ## check and test what is committed, then tag it as VERSION=1.2.3; pushes nothing
+	@$(BIN)/python -m sync_orchestration_tests.release check "$(VERSION)"
+	$(MAKE) test
+	@$(BIN)/python -m sync_orchestration_tests.release tag "$(VERSION)"
 
 clean: ## stop the embedded PostgreSQL and forget all local state
 	@if [ -x $(BIN)/sync-orchestration ]; then $(BIN)/sync-orchestration stop; fi

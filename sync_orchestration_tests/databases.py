@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import psycopg
 
-from sync_orchestration.interface.database import migrate
+from sync_orchestration.interface.migrate import migrate
 
 
 @contextmanager

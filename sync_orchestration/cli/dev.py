@@ -11,8 +11,9 @@ from sync_orchestration.cli.output import err, out, shown
 from sync_orchestration.cli.postgres_watch import postgres_kept
 from sync_orchestration.cli.services import dagster_services, free_port
 from sync_orchestration.cli.supervisor import Service, ServiceEvent, supervise
-from sync_orchestration.interface.database import migrate, state_dir
+from sync_orchestration.interface.database import state_dir
 from sync_orchestration.interface.embedded import stop_embedded
+from sync_orchestration.interface.migrate import migrate
 
 _USUAL_PORT = 3000
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")

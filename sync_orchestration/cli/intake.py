@@ -20,7 +20,8 @@ from sync_orchestration.intake import IntakeSettings, intake_app
 from sync_orchestration.intake.documentation.markdown import codes_page, sync_page
 from sync_orchestration.intake.documentation.openapi import openapi
 from sync_orchestration.intake.documentation.postman import postman_collection
-from sync_orchestration.interface.database import migrate, state_dir
+from sync_orchestration.interface.database import state_dir
+from sync_orchestration.interface.migrate import migrate
 from sync_orchestration.sandbox.server import serve as serve_in_thread
 
 USUAL_PORT = 8080

@@ -1,15 +1,20 @@
-"""The subcommands. Each says in its help what it does and shows an example; the work is done in other modules."""
+"""The subcommands. Each says in its help what it does and shows examples; the work is done in other modules.
 
+Nothing heavy is imported here: a completion, `--help` and `--version` answer at once.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from sync_orchestration.cli import output
-from sync_orchestration.cli.output import UsageError, plain_errors
+from sync_orchestration.cli import completion
+
+NAME = "sync-orchestration"
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Keeps business-partner records in step between systems; every record's fate shows in the Dagster UI.",
@@ -18,15 +23,48 @@ app = typer.Typer(
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Port = Annotated[int | None, typer.Option(help="Port of the UI; by default 3000, or a free one if that is taken.")]
-Sync = Annotated[str | None, typer.Argument(help="Only this sync.")]
+TheSync = Annotated[str, typer.Argument(help="The sync.", autocompletion=completion.complete_sync)]
 
 
 def main() -> None:
     """Run the command line."""
-    app()
+    app(prog_name=NAME)
 
 
-@app.command(epilog="Example: sync-orchestration demo --once")
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn a user's mistake or an unreachable system into one or two sentences and an exit code."""
+    from sync_orchestration.cli import output
+
+    with output.plain_errors():
+        yield
+
+
+def _examples(*lines: str) -> str:
+    """Return the end of a command's help: each example on a line of its own."""
+    title = "Example:" if len(lines) == 1 else "Examples:"
+    return "\n\n".join([title, *(f"{NAME} {line}" for line in lines)])
+
+
+def _tell_version(value: bool) -> None:
+    if value:
+        from importlib.metadata import version
+
+        typer.echo(f"{NAME} {version(NAME)}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Tell the version and end.")
+    ] = False,
+) -> None:
+    """Take the options that belong to no command."""
+    del version
+
+
+@app.command(epilog=_examples("demo", "demo --once"))
 def demo(
     port: Port = None,
     once: Annotated[
@@ -36,6 +74,7 @@ def demo(
 ) -> None:
     """Run everything on stand-in servers, with a made-up company of 2,000 partners and 1,500 contractors."""
     from sync_orchestration.cli import demo as demo_module
+    from sync_orchestration.cli.output import UsageError
 
     with plain_errors():
         if odoo not in (18, 19):
@@ -46,7 +85,7 @@ def demo(
             demo_module.demo_until_stopped(odoo, port)
 
 
-@app.command(epilog="Example: sync-orchestration dev --port 3000")
+@app.command(epilog=_examples("dev", "dev --port 3000"))
 def dev(
     port: Port = None,
     host: Annotated[
@@ -63,9 +102,14 @@ def dev(
         dev_module.run_until_stopped(port, host, intake_port)
 
 
-@app.command(epilog="Example: sync-orchestration run flexi_partners --json")
+@app.command(epilog=_examples("run flexi_partners", "run --json", "run flexi_partners --dry-run"))
 def run(
-    syncs: Annotated[list[str] | None, typer.Argument(metavar="SYNC...", help="The syncs; default: every one.")] = None,
+    syncs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="SYNC...", help="The syncs; default: every one.", autocompletion=completion.complete_syncs
+        ),
+    ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Read the whole source again, not only what changed.")
     ] = False,
@@ -75,7 +119,7 @@ def run(
     json: Json = False,
 ) -> None:
     """Bring syncs up to date, headless, through Dagster. Failed records are counted, not fatal."""
-    from sync_orchestration.cli import headless
+    from sync_orchestration.cli import headless, output
 
     if dry_run:
         from sync_orchestration.cli import looking
@@ -99,10 +143,10 @@ def run(
         raise typer.Exit(1)
 
 
-@app.command(epilog="Example: sync-orchestration check --json")
+@app.command(epilog=_examples("check", "check --json"))
 def check(json: Json = False) -> None:
     """Try every connection with harmless calls, and say what is wrong with it or has changed in its fields."""
-    from sync_orchestration.cli import inspection
+    from sync_orchestration.cli import inspection, output
 
     with plain_errors():
         health = inspection.check()
@@ -119,14 +163,14 @@ def check(json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-@app.command(epilog="Example: sync-orchestration status flexi_partners --failed")
+@app.command(epilog=_examples("status", "status flexi_partners --failed"))
 def status(
-    sync: Sync = None,
+    sync: Annotated[str | None, typer.Argument(help="Only this sync.", autocompletion=completion.complete_sync)] = None,
     failed: Annotated[bool, typer.Option("--failed", help="List the failing records.")] = False,
     json: Json = False,
 ) -> None:
     """Show how many records are in which status, how far each sync is, and what fails."""
-    from sync_orchestration.cli import inspection
+    from sync_orchestration.cli import inspection, output
 
     with plain_errors():
         found = inspection.status(sync, failed=failed)
@@ -136,10 +180,13 @@ def status(
             inspection.print_status(found, failed=failed)
 
 
-@app.command(epilog="Example: sync-orchestration log odoo_to_rest --key 412")
+@app.command(epilog=_examples("log odoo_to_rest", "log odoo_to_rest --key 412"))
 def log(
-    sync: Annotated[str, typer.Argument(help="The sync.")],
-    key: Annotated[str | None, typer.Option(help="Only tries at this record.")] = None,
+    sync: TheSync,
+    key: Annotated[
+        str | None,
+        typer.Option(help="Only tries at this record.", autocompletion=completion.complete_failing_key),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many of the newest tries.")] = 50,
     json: Json = False,
 ) -> None:
@@ -150,10 +197,31 @@ def log(
         looking.print_attempts(looking.attempts(sync, key, limit), as_json=json)
 
 
-@app.command(epilog="Example: sync-orchestration retry flexi_partners 412 413")
+@app.command(epilog=_examples("explain flexi_partners 1", "explain flexi_partners 1 --json"))
+def explain(
+    sync: TheSync,
+    key: Annotated[
+        str,
+        typer.Argument(help="The record's key in its source.", autocompletion=completion.complete_failing_key),
+    ],
+    json: Json = False,
+) -> None:
+    """Tell one record's whole story: where it stands and why, what comes next, and what you can do."""
+    from sync_orchestration.cli import explaining
+
+    with plain_errors():
+        explaining.print_stories(explaining.stories_of(sync, key), as_json=json)
+
+
+@app.command(
+    epilog=_examples("retry flexi_partners", "retry flexi_partners 412 413", "retry flexi_partners --confirm-deletes")
+)
 def retry(
-    sync: Annotated[str, typer.Argument(help="The sync.")],
-    keys: Annotated[list[str] | None, typer.Argument(metavar="KEY...", help="Only these records.")] = None,
+    sync: TheSync,
+    keys: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="KEY...", help="Only these records.", autocompletion=completion.complete_failing_key),
+    ] = None,
     confirm_deletes: Annotated[
         bool, typer.Option("--confirm-deletes", help="Also let the deletes go on that are held as suspiciously many.")
     ] = False,
@@ -165,7 +233,22 @@ def retry(
         headless.retry(sync, keys or [], confirm_deletes=confirm_deletes)
 
 
-@app.command(epilog="Example: sync-orchestration intake --port 8080")
+@app.command(epilog=_examples("new flexi second_company", "new intake shop_partners"))
+def new(
+    kind: Annotated[
+        str,
+        typer.Argument(help="flexi, alfresco, odoo-out, odoo-in or intake.", autocompletion=completion.complete_kind),
+    ],
+    name: Annotated[str, typer.Argument(help="Name of the sync: small letters, digits and _.")],
+) -> None:
+    """Make the YAML of a new sync, filled in and explained line by line, and say what to do next."""
+    from sync_orchestration.cli import new_sync
+
+    with plain_errors():
+        new_sync.make(kind, name)
+
+
+@app.command(epilog=_examples("intake", "intake --port 8080"))
 def intake(
     port: Annotated[int, typer.Option(help="Port of the service.")] = 8080,
     host: Annotated[str, typer.Option(help="Address that it listens on.")] = "127.0.0.1",
@@ -179,19 +262,20 @@ def intake(
         intake_module.serve(host, port, tls_certificate, tls_key)
 
 
-@app.command(epilog="Example: sync-orchestration docs --folder docs/interface")
+@app.command(epilog=_examples("docs", "docs --folder docs/interface"))
 def docs(
     folder: Annotated[Path, typer.Option(help="Where to write.")] = Path("docs/interface"),
 ) -> None:
     """Write the interface documentation for senders: OpenAPI, a Postman collection, a page for each sync."""
     from sync_orchestration.cli import intake as intake_module
+    from sync_orchestration.cli import output
 
     with plain_errors():
         for path in intake_module.write_documentation(folder):
             output.out.print(str(path))
 
 
-@app.command(epilog="Example: sync-orchestration sandbox --state .sync/sandbox")
+@app.command(epilog=_examples("sandbox", "sandbox --state .sync/sandbox --odoo 18"))
 def sandbox(
     flexi_port: Annotated[int, typer.Option(help="Port of the Flexi stand-in; 0: a free one.")] = 0,
     odoo_port: Annotated[int, typer.Option(help="Port of the Odoo stand-in; 0: a free one.")] = 0,
@@ -210,7 +294,7 @@ def sandbox(
         demo_module.sandbox_until_stopped(ports, odoo, state)
 
 
-@app.command(epilog="Example: sync-orchestration stop")
+@app.command(epilog=_examples("stop"))
 def stop() -> None:
     """Stop the embedded PostgreSQL of this state folder, which otherwise goes on for the next command."""
     from sync_orchestration.interface.database import state_dir

@@ -10,7 +10,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from sync_orchestration.interface.database import DatabaseError, connect, migrate
+from sync_orchestration.interface.database import DatabaseError, connect
+from sync_orchestration.interface.migrate import migrate
 from sync_orchestration.interface.rows import counts_by_status
 
 _STEPS = ("processed", "pending", "processing", "failed", "skipped")

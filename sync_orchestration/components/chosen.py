@@ -66,7 +66,7 @@ def sync_chosen(
     state = read_state(conn, settings.name)
     if state.last_position is None and settings.source.feed != "times":
         raise ConfigurationError(f"{settings.name} has not read its source whole yet; run it once first.")
-    source, target = _opened(settings, connections, observer)
+    source, target = open_both(settings, connections, observer)
     reader = source.reader(conn, run_id, observer)
     with running_pass(conn, settings.name, settings.retry_policy, None):
         if settings.source.pushed:
@@ -90,7 +90,7 @@ def retry_failed(
     """Try failed records again with what the source holds now: all of them, or those of `keys`."""
     failing = failing_keys(conn, settings.name)
     wanted = failing if keys is None else [key for key in failing if key in set(keys)]
-    source, target = _opened(settings, connections, observer)
+    source, target = open_both(settings, connections, observer)
     reader = source.reader(conn, run_id, observer)
     with running_pass(conn, settings.name, settings.retry_policy, None):
         # Fetch first: when the source cannot be read, the rows stay failed with their reasons.
@@ -110,7 +110,7 @@ def read_everything(
     observer: Observer,
 ) -> ChosenResult:
     """Read the whole source again, then the changes made meanwhile, and write everything that is due."""
-    source, target = _opened(settings, connections, observer)
+    source, target = open_both(settings, connections, observer)
     reader = source.reader(conn, run_id, observer)
     with running_pass(conn, settings.name, settings.retry_policy, settings.config_hash):
         order_everything(conn, settings)
@@ -138,7 +138,7 @@ def preview(
 
     `whole`: as if the source were read whole. Raises SyncError.
     """
-    source, target = _opened(settings, connections, observer)
+    source, target = open_both(settings, connections, observer)
     translation = target.translation_on(conn, only_kept=True)
     previewer = Previewer(conn, source.source, source.landing, target.target, translation)
     if keys:
@@ -170,9 +170,10 @@ def _domain(text: str) -> list[Any]:
     raise ConfigurationError(f"{text[:80]!r} is no domain; one is written like [['country_id.code', '=', 'CZ']].")
 
 
-def _opened(
+def open_both(
     settings: SyncSettings, connections: Mapping[str, Connection], observer: Observer
 ) -> tuple[OpenSource, OpenTarget]:
+    """Open source and target of a sync. Raises ConfigurationError when a connection is missing or unset."""
     own = settings.source.connection == "interface"
     source = InterfaceDatabase() if own else _named(connections, settings.source.connection)
     target = _named(connections, settings.target.connection)

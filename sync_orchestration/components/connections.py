@@ -19,10 +19,15 @@ from sync_orchestration.systems.odoo.client import Dialect, OdooClient
 
 _VARIABLE = "$"
 _SECRET_FIELDS = ("password", "secret", "key", "token")
+# For editors, which then mark a secret in a file; what refuses it is the validator below.
+_A_VARIABLE: dict[str, Any] = {"pattern": r"^\$"}
 
 
 class Connection(dg.ConfigurableResource):  # type: ignore[type-arg]
     """One reachable outside system. A value that begins with $ names an environment variable, read when it is used."""
+
+    # Dagster's own resources take what they do not know without a word, so a misspelt setting would have no effect.
+    model_config = ConfigDict(extra="forbid")
 
     kind: str = Field(description="What kind of system it is.")
     url: str = Field(description="Address of the server, e.g. $FLEXI_URL or https://odoo.example.com.")
@@ -92,7 +97,9 @@ class FlexiConnection(Connection):
     kind: Literal["flexi"] = Field("flexi", description="A company of ABRA Flexi.")
     company: str = Field(description="The company's name in the URL (dbNazev), e.g. $FLEXI_COMPANY.")
     user: str = Field(description="A Flexi user with the REST API, e.g. $FLEXI_USER.")
-    password: str = Field(description="Its password; always a variable, e.g. $FLEXI_PASSWORD.")
+    password: str = Field(
+        description="Its password; always a variable, e.g. $FLEXI_PASSWORD.", json_schema_extra=_A_VARIABLE
+    )
     feed_format: Literal["json", "xml"] = Field("json", description="Which rendering of the change feed to read.")
 
     def client(self) -> FlexiClient:
@@ -110,7 +117,9 @@ class OdooConnection(Connection):
     kind: Literal["odoo"] = Field("odoo", description="A database of Odoo.")
     database: str = Field(description="The database's name, e.g. $ODOO_DATABASE.")
     user: str = Field(description="Login of the user that writes; a dedicated one is best, e.g. $ODOO_USER.")
-    secret: str = Field(description="Its API key or password; always a variable, e.g. $ODOO_API_KEY.")
+    secret: str = Field(
+        description="Its API key or password; always a variable, e.g. $ODOO_API_KEY.", json_schema_extra=_A_VARIABLE
+    )
     dialect: Dialect = Field("auto", description="How to talk to it; auto asks the server: JSON-2 from 19 on.")
     timeout: float = Field(150.0, gt=0, description="Seconds; longer than Odoo's own limit of 120 for one request.")
 
@@ -128,7 +137,9 @@ class AlfrescoConnection(Connection):
 
     kind: Literal["alfresco"] = Field("alfresco", description="A repository of Alfresco or Citeck.")
     user: str = Field(description="A user who may read and change the nodes, e.g. $ALFRESCO_USER.")
-    password: str = Field(description="Its password; always a variable, e.g. $ALFRESCO_PASSWORD.")
+    password: str = Field(
+        description="Its password; always a variable, e.g. $ALFRESCO_PASSWORD.", json_schema_extra=_A_VARIABLE
+    )
     dialect: Literal["alfresco", "citeck"] = Field(
         "alfresco", description="alfresco: the REST API v1; citeck: the ECOS Records API."
     )
@@ -151,7 +162,9 @@ class KonturConnection(Connection):
     """The company register Kontur.Focus."""
 
     kind: Literal["kontur"] = Field("kontur", description="The company register Kontur.Focus.")
-    key: str = Field(description="The key of the API; always a variable, e.g. $KONTUR_KEY.")
+    key: str = Field(
+        description="The key of the API; always a variable, e.g. $KONTUR_KEY.", json_schema_extra=_A_VARIABLE
+    )
 
     def client(self) -> KonturClient:
         """Return a client of the register. Raises ConfigurationError when a variable is unset."""
@@ -169,9 +182,15 @@ class RestConnection(Connection):
         "none", description="How to log in: none; basic: user and password; bearer: token; key: a key in a header."
     )
     user: str | None = Field(None, description="User of basic auth, e.g. $REST_USER.")
-    password: str | None = Field(None, description="Its password; always a variable, e.g. $REST_PASSWORD.")
-    token: str | None = Field(None, description="Token of bearer auth; always a variable, e.g. $REST_TOKEN.")
-    key: str | None = Field(None, description="Key of key auth; always a variable, e.g. $REST_KEY.")
+    password: str | None = Field(
+        None, description="Its password; always a variable, e.g. $REST_PASSWORD.", json_schema_extra=_A_VARIABLE
+    )
+    token: str | None = Field(
+        None, description="Token of bearer auth; always a variable, e.g. $REST_TOKEN.", json_schema_extra=_A_VARIABLE
+    )
+    key: str | None = Field(
+        None, description="Key of key auth; always a variable, e.g. $REST_KEY.", json_schema_extra=_A_VARIABLE
+    )
     key_header: str = Field("X-Api-Key", description="Header that carries the key.")
     headers: dict[str, str] = Field({}, description="More headers of every request, e.g. a version; no secrets.")
     check_path: str = Field("/", description="Path that `check` reads when no sync names one; it must be harmless.")

@@ -8,7 +8,8 @@ from typing import Any
 import dagster as dg
 import psycopg
 
-from sync_orchestration.interface.database import connect, database_url, migrate
+from sync_orchestration.interface.database import connect, database_url
+from sync_orchestration.interface.migrate import migrate
 
 
 class InterfaceDatabase(dg.ConfigurableResource):  # type: ignore[type-arg]

@@ -34,7 +34,7 @@ def _no_secret_in_a_file(value: str) -> str:
     return value
 
 
-Secret = Annotated[str, AfterValidator(_no_secret_in_a_file)]
+Secret = Annotated[str, AfterValidator(_no_secret_in_a_file), Field(json_schema_extra={"pattern": r"^(\$|sha256:)"})]
 
 
 class _Settings(BaseModel):

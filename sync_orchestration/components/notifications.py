@@ -44,6 +44,7 @@ class NotificationSettings(BaseModel):
     urls: str = Field(
         "$SYNC_NOTIFY_URLS",
         description="Variable with the addresses to tell, as Apprise writes them, separated by blanks. Unset: off.",
+        json_schema_extra={"pattern": r"^\$"},
     )
     ui_url: str = Field("$SYNC_UI_URL", description="Address of the Dagster UI for links; unset: messages have none.")
     failed_rows: ThresholdSettings = Field(

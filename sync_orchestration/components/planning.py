@@ -1,7 +1,7 @@
 """What a sync should do now: which windows to run, decided with one request to the source."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -112,14 +112,19 @@ def _rest(conn: psycopg.Connection[Any], settings: SyncSettings) -> Plan | None:
     It waits for a person; without a pause it would fail anew with every tick. A run by hand is always possible.
     A sweep waits for its cron instead.
     """
-    if settings.source.sweeps:
-        return None
     state = read_state(conn, settings.name)
-    delays = settings.retry_policy.delays
-    until = state.updated_at + (delays[-1] if delays else timedelta())
-    if state.status != "ERROR" or until <= database_time(conn):
+    until = rests_until(settings, state)
+    if until is None or until <= database_time(conn):
         return None
     return Plan([], [], f"tried again at {until:%H:%M:%S}, or by hand, after: {state.error}", state, asked=False)
+
+
+def rests_until(settings: SyncSettings, state: SyncState) -> datetime | None:
+    """Return until when triggers leave a pass in ERROR alone; None where it is in none, or its own cron begins it."""
+    if settings.source.sweeps or state.status != "ERROR":
+        return None
+    delays = settings.retry_policy.delays
+    return state.updated_at + (delays[-1] if delays else timedelta())
 
 
 def order_everything(conn: psycopg.Connection[Any], settings: SyncSettings) -> None:

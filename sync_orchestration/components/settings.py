@@ -121,8 +121,13 @@ class SyncSettings(Settings):
     precedence: PrecedenceSettings | None = Field(None, description="A sync that has precedence over this one.")
     when: str | None = Field(None, description="Condition on the source record; one that does not meet it is skipped.")
     sensitive: list[str] = Field(default_factory=list, description="More field names that are never stored nor sent.")
-    guard: GuardSettings = Field(default_factory=lambda: GuardSettings.model_validate({}))
-    triggers: TriggerSettings = Field(default_factory=lambda: TriggerSettings.model_validate({}))
+    guard: GuardSettings = Field(
+        default_factory=lambda: GuardSettings.model_validate({}),
+        description="How many deletes of one pass are plausible; more are held until a person confirms them.",
+    )
+    triggers: TriggerSettings = Field(
+        default_factory=lambda: TriggerSettings.model_validate({}), description="When the sync runs by itself."
+    )
 
     @field_validator("when")
     @classmethod

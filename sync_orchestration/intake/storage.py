@@ -11,8 +11,9 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from sync_orchestration.intake.kinds import STORAGE_UNAVAILABLE, CallError
-from sync_orchestration.interface.database import DatabaseError, is_current
+from sync_orchestration.interface.database import DatabaseError
 from sync_orchestration.interface.intake import prepare_session
+from sync_orchestration.interface.migrate import is_current
 
 _log = logging.getLogger(__name__)
 

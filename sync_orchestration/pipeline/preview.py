@@ -133,11 +133,19 @@ class Previewer:
         # Two senders may have the same key.
         for _, of_sender in groupby(sorted(batch, key=_sender), key=_sender):
             for some in _batched(list(of_sender), self.landing.fetch_batch):
-                for plan in plan_writes(some, self.translation, _ReadOnly(self.target), self._linked_elsewhere):
+                for plan in look_at(self.conn, self.landing.sync, some, self.translation, self.target):
                     preview.add(plan)
 
-    def _linked_elsewhere(self, target_ids: Sequence[str]) -> set[str]:
-        return known_targets(self.conn, self.landing.sync, target_ids)
+
+def look_at(
+    conn: Connection[Any], sync: str, rows: Sequence[ClaimedRow], translation: Translation, target: Target
+) -> list[PlannedWrite]:
+    """Plan what a run would do with these rows, on a target that is only looked at. Raises SyncError."""
+
+    def linked_elsewhere(target_ids: Sequence[str]) -> set[str]:
+        return known_targets(conn, sync, target_ids)
+
+    return plan_writes(rows, translation, _ReadOnly(target), linked_elsewhere)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,10 +212,14 @@ def _is_done(row: ClaimedRow, known: KnownRow | None) -> bool:
 
 def _lines(plan: PlannedWrite) -> list[tuple[str, str, str, str, str]]:
     """Return what happens to a record: a line a field, or one for the record."""
-    return [(plan.action, plan.row.record_key, *line) for line in _changes(plan)]
+    return [(plan.action, plan.row.record_key, *line) for line in changes_of(plan)]
 
 
-def _changes(plan: PlannedWrite) -> list[tuple[str, str, str]]:
+def changes_of(plan: PlannedWrite) -> list[tuple[str, str, str]]:
+    """Return field, value in the target and value that would be written of each field that a write would change.
+
+    What concerns the whole record has no field.
+    """
     match plan.action:
         case "create":
             values = plan.record.values if plan.record else {}

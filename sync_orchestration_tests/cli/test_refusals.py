@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from sync_orchestration.cli.main import app
 from sync_orchestration.cli.supervisor import ServiceFailedError
-from sync_orchestration.interface.database import known_version
 from sync_orchestration.interface.embedded import embedded_url, stop_embedded
+from sync_orchestration.interface.migrate import known_version
 from sync_orchestration_tests.components.places import SYNC, Place
 
 

@@ -261,7 +261,7 @@ MISTAKES = {
     ),
     "a name with a space": (
         ("flexi_partners", "name: flexi_partners", "name: Flexi partners"),
-        r"attributes\.name at .*flexi_partners/defs\.yaml:5",
+        r"attributes\.name at .*flexi_partners/defs\.yaml:6",
     ),
 }
 

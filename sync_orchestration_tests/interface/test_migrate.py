@@ -5,7 +5,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from sync_orchestration.interface.database import DatabaseError, migrate
+from sync_orchestration.interface.database import DatabaseError
+from sync_orchestration.interface.migrate import migrate
 
 
 def test_migrating_twice_changes_nothing(database_url: str) -> None:

@@ -13,10 +13,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from sync_orchestration.interface.database import connect, is_current, known_version, migrate
+from sync_orchestration.interface.database import connect
 from sync_orchestration.interface.intake import PushedRecord, land_pushed, prepare_session
 from sync_orchestration.interface.inventory import note_seen, open_inventory, unseen_keys
 from sync_orchestration.interface.lookups import fresh_answers
+from sync_orchestration.interface.migrate import is_current, known_version, migrate
 from sync_orchestration.interface.requeue import requeue_due, requeue_failed
 from sync_orchestration.interface.rows import (
     Scope,
@@ -38,7 +39,7 @@ Conn = psycopg.Connection[Any]
 MIGRATE = [
     sys.executable,
     "-c",
-    "import sys; from sync_orchestration.interface.database import migrate; print(migrate(sys.argv[1]))",
+    "import sys; from sync_orchestration.interface.migrate import migrate; print(migrate(sys.argv[1]))",
 ]
 SYNC = "partners"
 

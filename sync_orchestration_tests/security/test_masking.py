@@ -12,8 +12,9 @@ from starlette.types import ASGIApp
 from sync_orchestration.components.health import check_connections
 from sync_orchestration.components.known_secrets import known_secrets, passwords_in, without_secrets
 from sync_orchestration.definitions import Project
-from sync_orchestration.interface.database import DatabaseError, migrate
+from sync_orchestration.interface.database import DatabaseError
 from sync_orchestration.interface.incidents import Message
+from sync_orchestration.interface.migrate import migrate
 from sync_orchestration.mapping.scrub import mask
 from sync_orchestration.pipeline.errors import ConfigurationError
 from sync_orchestration.sandbox.server import serve

@@ -379,6 +379,43 @@ WHERE sync = %(sync)s
            ELSE record_key = ANY(%(keys)s) END
 ORDER BY record_key
 
+-- Everything that is known of one record; two senders may have the same key.
+-- name: whole_rows
+SELECT sync, source_system, record_key, entity, operation, position, partition_key, payload, external_ids, received_at,
+       status, error_code, error_field, error_message, attempts, first_failed_at, last_attempt_at, next_attempt_at,
+       processed_at, target_system, target_id, delete_confirmed, written, in_doubt, awaits, version, run_id
+FROM sync.interface_row WHERE sync = %(sync)s AND record_key = %(key)s ORDER BY source_system
+
+-- name: attempts_of_row
+SELECT started_at, model, operation, status, response_code, duration_ms, error, run_id
+FROM (SELECT * FROM sync.interface_attempt
+      WHERE sync = %(sync)s AND source_system = %(source_system)s AND record_key = %(key)s
+      ORDER BY id DESC LIMIT %(limit)s) AS newest
+ORDER BY id
+
+-- Keys that a person may have meant: the target's id, a part of the key, the keys next to it.
+-- name: near_keys
+(SELECT record_key FROM sync.interface_row WHERE sync = %(sync)s AND target_id = %(key)s LIMIT %(limit)s)
+UNION
+(SELECT record_key FROM sync.interface_row
+ WHERE sync = %(sync)s AND (strpos(lower(record_key), lower(%(key)s)) > 0 OR strpos(lower(%(key)s), lower(record_key)) > 0)
+ ORDER BY length(record_key), record_key LIMIT %(limit)s)
+UNION
+(SELECT record_key FROM sync.interface_row WHERE sync = %(sync)s AND record_key < %(key)s
+ ORDER BY record_key DESC LIMIT %(limit)s)
+UNION
+(SELECT record_key FROM sync.interface_row WHERE sync = %(sync)s AND record_key > %(key)s
+ ORDER BY record_key LIMIT %(limit)s)
+
+-- name: failing_keys_like
+SELECT record_key FROM sync.interface_row
+WHERE sync = %(sync)s AND status = 'failed' AND starts_with(record_key, %(prefix)s)
+ORDER BY record_key LIMIT %(limit)s
+
+-- name: wakes_of
+SELECT kind, name, record_key, received_at FROM sync.wake
+WHERE name = ANY(%(names)s) AND record_key IN ('', %(key)s) ORDER BY number
+
 -- name: row_versions
 SELECT record_key, position, payload_hash, operation = 'delete' AS is_delete FROM sync.interface_row
 WHERE sync = %(sync)s AND record_key = ANY(%(keys)s)

@@ -17,8 +17,8 @@ import psutil
 import psycopg
 import requests
 
-from sync_orchestration.interface.database import migrate
 from sync_orchestration.interface.embedded import EmbeddedPostgresError, embedded_url, stop_embedded
+from sync_orchestration.interface.migrate import migrate
 from sync_orchestration.sandbox.faults import FaultRule
 from sync_orchestration_tests.faults.soak.disk import full, lasting_folder, small_disk
 
