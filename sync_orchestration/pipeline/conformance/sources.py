@@ -65,18 +65,30 @@ def _check_changes(found: Findings, source: Source, feed: Feed) -> list[Change]:
     found.expect(pages, "changes yields no page, not even an empty one that says where it stands.")
     found.expect(not pages or not pages[-1].more, "the last page of changes says that there are more.")
     changes = [change for page in pages for change in page.changes]
-    again = [change for page in source.changes(0) for change in page.changes]
+    again = _listed(found, source, 0)
     found.expect(
         _told(again) == _told(changes), "changes tells other changes when it is asked again: no window can be re-read."
     )
-    if changes:
+    if feed == "sweep":
+        _check_going_on(found, source, pages)
+    elif changes:
         middle = sorted(change.position for change in changes)[len(changes) // 2]
-        part = [change for page in source.changes(middle) for change in page.changes]
         found.expect(
-            _told(part) == _told(change for change in changes if change.position >= middle),
+            _told(_listed(found, source, middle)) == _told(one for one in changes if one.position >= middle),
             f"changes({middle}) does not tell exactly the changes at or after {middle} that changes(0) tells.",
         )
     return changes
+
+
+def _check_going_on(found: Findings, source: Source, pages: Sequence[ChangePage]) -> None:
+    """Take up a sweep behind a page in its middle; records of a page may share a position, so no other place counts."""
+    number = (len(pages) - 1) // 2
+    for page in pages[number : number + 1]:
+        wanted = {change.key for later in pages[number + 1 :] for change in later.changes}
+        told = {change.key for change in _listed(found, source, page.next_position)}
+        found.expect(
+            told == wanted, f"changes({page.next_position}) does not tell what comes after the page that ends there."
+        )
 
 
 def _check_page(found: Findings, page: ChangePage, feed: Feed) -> None:
@@ -119,7 +131,9 @@ def _check_snapshot(found: Findings, source: Source, *, goes_on: bool) -> dict[s
         found.expect(_is_json(record.payload), f"the payload of {record.key} is no JSON object.")
     if listed and goes_on:
         middle = len(listed) // 2
-        rest = {record.key for page in source.snapshot(listed[middle].key) for record in page}
+        rest = {
+            record.key for page in _bounded(found, "snapshot", source.snapshot(listed[middle].key)) for record in page
+        }
         missed = [record.key for record in listed[middle + 1 :] if record.key not in rest]
         found.expect(
             not missed, f"snapshot, going on after {listed[middle].key}, leaves out {len(missed)} that come after it."
@@ -157,6 +171,10 @@ def _check_inventory(found: Findings, source: InventorySource, records: Mapping[
     for item in items:
         same = item.payload is None or item.key not in records or item.payload == records[item.key].payload
         found.expect(same, f"inventory and snapshot tell {item.key} differently, so it would change all the time.")
+
+
+def _listed(found: Findings, source: Source, start: int) -> list[Change]:
+    return [change for page in _bounded(found, "changes", source.changes(start)) for change in page.changes]
 
 
 def _bounded(found: Findings, what: str, pages: Iterable[Any]) -> list[Any]:

@@ -109,7 +109,7 @@ def _check_deleting(found: Findings, target: Target, records: Sequence[TargetRec
     _outcomes(found, "delete", target.delete(records), records)
     _outcomes(found, "delete, repeated,", target.delete(records), records)
     if not may_stay:
-        gone = [replace(record, written=None) for record in records]
+        gone = [replace(record, target_id=None, written=None) for record in records]
         left = [key for key, one in target.current(gone).items() if isinstance(one, CurrentRecord)]
         found.expect(not left, f"current still finds {left[:1]} after its delete.")
 
