@@ -161,6 +161,7 @@ def test_a_worker_killed_between_two_requests_of_a_users_own_system_loses_nothin
 def test_a_users_own_system_has_what_every_sync_has(place: Place) -> None:
     assert place.run().problem is None
     project = place.project
+    dg.Definitions.validate_loadable(project.definitions)
     graph = project.definitions.resolve_asset_graph()
     target = graph.get(dg.AssetKey(["field_desk", "tickets"]))
     assert {key.to_user_string() for key in target.parent_keys} == {"help_desk/tickets"}
@@ -319,6 +320,99 @@ def test_a_mistake_in_a_users_own_system_is_refused_with_its_file(
     assert "hunter2" not in str(caught.value)
 
 
+SHELF_PY = '''
+from sync_orchestration.mapping.records import RecordError
+from sync_orchestration.pipeline.lookup import Question, Usage
+from sync_orchestration.pipeline.protocols import Change, ChangePage, SourceHead, SourceRecord
+
+BOOKS = {"b1": "978", "b2": "979", "b3": None}
+
+
+class Shelf:
+    """Books without any HTTP, read whole each time."""
+
+    feed = "sweep"
+
+    def __init__(self, url: str):
+        self.books = BOOKS if url == "file:///shelf" else {}
+
+    def head(self):
+        return SourceHead(len(self.books), "shelf")
+
+    def peek(self, start):
+        return next(iter(self.changes(start)))
+
+    def changes(self, start):
+        books = list(enumerate(self.books, 1))
+        told = [Change(key, "update", n, payload={"isbn": self.books[key]}) for n, key in books if n >= start]
+        return [ChangePage(told, len(books) + 1, len(books), more=False)]
+
+    def fetch(self, keys):
+        return {key: SourceRecord(key, {"isbn": self.books[key]}) for key in keys if key in self.books}
+
+    def snapshot(self, after):
+        return [list(self.fetch(self.books).values())]
+
+
+class Titles:
+    name, batch = "titles/isbn", 10
+
+    def question(self, payload):
+        number = payload.get("isbn")
+        return Question(number) if number else Question(None, RecordError("empty", "isbn", "has no ISBN"), skip=True)
+
+    def ask(self, numbers):
+        return {number: [{"title": f"The book {number}"}] for number in numbers}
+
+    def answer(self, payload, bodies):
+        return bodies[0] if bodies else None
+
+    def usage(self):
+        return [Usage("isbn", 100, 95)]
+'''
+
+SHELF_YAML = """
+type: sync_orchestration.Connections
+attributes:
+  connections:
+    shelf: {kind: python, url: "file:///shelf"}
+---
+type: sync_orchestration.RecordSync
+attributes:
+  name: books
+  source: {kind: python, class: shelf.Shelf, connection: shelf, entity: book, page: 2}
+  lookup: {kind: python, class: shelf.Titles, connection: shelf, fields: [isbn]}
+  target: {kind: python, class: tickets.TicketTarget, connection: field_desk}
+  mapping: {title: register.title, state: {constant: open}}
+"""
+
+
+def test_a_system_of_ones_own_may_be_swept_and_another_be_asked_about_it_without_any_http(place: Place) -> None:
+    (place.folder / SYNC / "tickets.py").rename(place.folder / "tickets.py")
+    (place.folder / "books").mkdir()
+    (place.folder / "books" / "shelf.py").write_text(SHELF_PY, encoding="utf-8")
+    (place.folder / "books" / "defs.yaml").write_text(SHELF_YAML, encoding="utf-8")
+    project = place.project
+    settings = project.syncs["books"]
+    report = bring_up_to_date(place.instance, project.definitions, settings, project.connections)
+    assert report.problem is None
+    assert {number: t["title"] for number, t in place.field_desk.tickets.items()} == {
+        "b1": "The book 978",
+        "b2": "The book 979",
+    }
+    assert counts_by_status(place.conn, "books")["books"] == {"processed": 2, "skipped": 1}
+    graph = project.definitions.resolve_asset_graph()
+    parents = graph.get(dg.AssetKey(["field_desk", "books"])).parent_keys
+    assert {key.to_user_string() for key in parents} == {"shelf/answers"}
+    quota = project.definitions.resolve_job_def("books_comparison").execute_in_process(
+        instance=place.instance, run_config=_QUIET, raise_on_error=False
+    )
+    (evaluation,) = quota.get_asset_check_evaluations()
+    assert (evaluation.passed, evaluation.description) == (False, "isbn: 95 of 100 spent")
+    health = {one.name: one.detail for one in check_connections(project.connections, [settings])}
+    assert health["shelf"] == "Shelf answers; Titles answers"
+
+
 def test_a_class_may_stand_in_the_folder_above_for_several_syncs(place: Place) -> None:
     shared = place.folder / "tickets.py"
     (place.folder / SYNC / "tickets.py").rename(shared)
@@ -366,8 +460,25 @@ def test_a_secret_of_ones_own_reaches_the_class_that_takes_it(place: Place, monk
     assert "signed-by-nobody" not in problem
 
 
-@pytest.mark.parametrize("file", ["tickets.py", "defs.yaml"])
-def test_the_guide_shows_the_files_as_they_are(file: str) -> None:
-    language = {"py": "python", "yaml": "yaml"}[file.rpartition(".")[2]]
-    shown = re.findall(rf"```{language}\n(.*?)```", (DOCS / "extending.md").read_text(encoding="utf-8"), re.DOTALL)
-    assert (EXAMPLE / file).read_text(encoding="utf-8") in shown
+def shown(language: str) -> list[str]:
+    """The guide's blocks of a language."""
+    text = (DOCS / "extending.md").read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+@pytest.mark.parametrize(("file", "language"), [("tickets.py", "python"), ("defs.yaml", "yaml")])
+def test_the_guide_shows_the_files_as_they_are(file: str, language: str) -> None:
+    assert (EXAMPLE / file).read_text(encoding="utf-8") in shown(language)
+
+
+def test_the_guides_own_way_to_check_a_class_finds_nothing_wrong(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = shown("python")[-1]
+    assert "http://127.0.0.1:8001" in code
+    code = code.replace("http://127.0.0.1:8001", os.environ["HELP_DESK_URL"]).replace("Bearer …", f"Bearer {TOKEN}")
+    monkeypatch.syspath_prepend(str(place.folder / SYNC))
+    monkeypatch.delitem(sys.modules, "tickets", raising=False)
+    exec(compile(code, "extending.md", "exec"), {})
+    del sys.modules["tickets"]
+    assert capsys.readouterr().out == "[]\n[]\n"
