@@ -1,10 +1,15 @@
 """The one door that Dagster opens: everything under defs/, and one policy for all of it."""
 
+import os
+import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import TypeVar
+from zlib import crc32
 
 import dagster as dg
 
@@ -14,7 +19,12 @@ from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.intake import Intake, IntakeModel, refuse_strangers, secret_variables
 from sync_orchestration.components.known_secrets import remember_secrets
 from sync_orchestration.components.maintenance import maintenance_definitions
-from sync_orchestration.components.mistakes import mistake_in, refuse_contradictions
+from sync_orchestration.components.mistakes import (
+    mistake_in,
+    refuse_contradictions,
+    refuse_equal_connections,
+    refuse_equal_syncs,
+)
 from sync_orchestration.components.notifications import (
     Notifications,
     NotificationSettings,
@@ -26,6 +36,11 @@ from sync_orchestration.components.schema import schema_definitions
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.components.wakes import wake_sensors
 from sync_orchestration.pipeline.errors import ConfigurationError
+
+DEFS_VARIABLE = "SYNC_DEFS_DIR"
+"""Names the folder of the user's own YAML, beside which his Python files stand."""
+
+Component = TypeVar("Component", bound=dg.Component)
 
 
 @dataclass(frozen=True)
@@ -44,29 +59,28 @@ class Project:
         return [v for name in names if name in self.connections for v in self.connections[name].missing_variables()]
 
 
-def load_project(defs_folder: ModuleType = own_folder) -> Project:
-    """Load every YAML under defs/. Raises ConfigurationError, which names file and line of a mistake in it."""
-    tree = dg.ComponentTree.from_module(defs_module=defs_folder, project_root=Path(__file__).parent.parent)
-    with warnings.catch_warnings():
-        # Components, backfill policies and code references are beta in Dagster 1.13; they are used on purpose, the
-        # version is pinned, and thirty warnings would bury what a command has to say.
-        warnings.simplefilter("ignore", dg.BetaWarning)
-        warnings.simplefilter("ignore", dg.PreviewWarning)
-        try:
-            built = tree.build_defs()
-        except Exception as error:
-            if mistake := mistake_in(error):
-                raise mistake from None
-            raise
-    connections: dict[str, Connection] = {}
-    for component in tree.get_all_components(of_type=Connections):
-        connections.update(component.connections)
-    settings = [component.settings for component in tree.get_all_components(of_type=RecordSync)]
-    refuse_contradictions(connections, settings)
+def load_project(defs_folder: ModuleType | None = None) -> Project:
+    """Load every YAML of the package's defs/ and of the folder that SYNC_DEFS_DIR names, or of `defs_folder` alone.
+
+    Raises ConfigurationError, which names file and line of a mistake in it.
+    """
+    trees = [_tree(folder) for folder in ([defs_folder] if defs_folder else defs_folders())]
+    with _plain_mistakes([tree.defs_module_path for tree in trees[1:]]):
+        found = [component for tree in trees for component in tree.get_all_components(of_type=Connections)]
+        refuse_equal_connections([(one.folder, list(one.connections)) for one in found])
+        connections: dict[str, Connection] = {}
+        for one in found:
+            connections.update(one.connections)
+        flows = [component for tree in trees for component in tree.get_all_components(of_type=RecordSync)]
+        refuse_equal_syncs([(flow.folder, flow.settings) for flow in flows])
+        settings = [flow.settings for flow in flows]
+        refuse_contradictions(connections, settings)
+        first, *others = [tree.build_defs() for tree in trees]
+    built = dg.Definitions.merge(first, *map(_without_tree, others))
     syncs = {sync.name: sync for sync in sorted(settings, key=lambda s: (_turn(s), s.name))}
     policy = dg.Definitions(resources={"interface": InterfaceDatabase()}, executor=dg.in_process_executor)
-    notifications = the_one([component.settings for component in tree.get_all_components(of_type=Notifications)])
-    intake = _the_intake([component.model for component in tree.get_all_components(of_type=Intake)])
+    notifications = the_one([component.settings for component in _nearest(trees, Notifications)])
+    intake = _the_intake([component.model for component in _nearest(trees, Intake)])
     if intake:
         refuse_strangers(intake, syncs, connections)
     remember_secrets(
@@ -84,6 +98,68 @@ def load_project(defs_folder: ModuleType = own_folder) -> Project:
         policy,
     )
     return Project(connections, syncs, everything, notifications, intake)
+
+
+def defs_folders() -> list[ModuleType]:
+    """Return the folders whose YAML is loaded: the package's own, and the user's that SYNC_DEFS_DIR names.
+
+    Raises ConfigurationError when that is no folder.
+    """
+    named = os.environ.get(DEFS_VARIABLE, "")
+    folder = Path(named).expanduser().absolute()
+    if not named or folder == Path(own_folder.__file__).parent:
+        return [own_folder]
+    if not folder.is_dir():
+        raise ConfigurationError(f"{DEFS_VARIABLE} names {folder}, which is no folder. Make it, or unset the variable.")
+    return [own_folder, _as_module(folder)]
+
+
+def _as_module(folder: Path) -> ModuleType:
+    """Return a folder anywhere as the package that Dagster takes for a place of definitions."""
+    module = ModuleType(f"sync_defs_{crc32(str(folder).encode()):08x}")
+    module.__file__ = str(folder / "__init__.py")
+    module.__path__ = [str(folder)]
+    return sys.modules.setdefault(module.__name__, module)
+
+
+def _tree(folder: ModuleType) -> dg.ComponentTree:
+    return dg.ComponentTree.from_module(defs_module=folder, project_root=Path(__file__).parent.parent)
+
+
+def _without_tree(built: dg.Definitions) -> dg.Definitions:
+    """Return definitions without the tree of components that they come from: Dagster knows one in a code location."""
+    return dg.Definitions(
+        assets=built.assets,
+        asset_checks=built.asset_checks,
+        jobs=built.jobs,
+        schedules=built.schedules,
+        sensors=built.sensors,
+        resources=built.resources,
+        loggers=built.loggers,
+        metadata=built.metadata,
+    )
+
+
+@contextmanager
+def _plain_mistakes(own: Sequence[Path]) -> Iterator[None]:
+    """Load components; a mistake in a YAML, or in a Python file of the user's `own` folders, is told in plain words."""
+    with warnings.catch_warnings():
+        # Components, backfill policies and code references are beta in Dagster 1.13; they are used on purpose, the
+        # version is pinned, and thirty warnings would bury what a command has to say.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        try:
+            yield
+        except Exception as error:
+            if mistake := mistake_in(error, own):
+                raise mistake from None
+            raise
+
+
+def _nearest(trees: Sequence[dg.ComponentTree], kind: type[Component]) -> list[Component]:
+    """Return the components of a kind of which there is one: the user's own come before the package's."""
+    of_each = (list(tree.get_all_components(of_type=kind)) for tree in reversed(trees))
+    return next((found for found in of_each if found), [])
 
 
 def _the_intake(found: Sequence[IntakeModel]) -> IntakeModel | None:

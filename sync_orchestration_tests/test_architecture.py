@@ -28,14 +28,11 @@ FLOORS = (
 VENDORS = re.compile(r"flexi|abra|alfresco|citeck|ecos|kontur|odoo", re.IGNORECASE)
 VENDORS_ARE_NAMED_IN = {
     "components.assets": "the kind badges that the UI shows",
-    "components.checks": "the settings of the one kind of lookup",
     "components.connections": "the kinds of connections in the YAML",
     "components.flexi_hooks": "the job that registers web hooks with the one vendor who has them",
-    "components.health": "each kind of connection has its own harmless call",
     "components.intake": "whose hooks they are, and who is asked for related records",
-    "components.lookups": "puts the lookups together for the kinds that the YAML names",
+    "components.kinds": "the table of the kinds that the YAML names: how each is opened and tried",
     "components.maintenance": "the job that switches the feed of one vendor, and examples in help texts",
-    "components.running": "puts the systems together for the kinds that the YAML names",
     "components.settings": "the kinds of sources and targets in the YAML",
     "components.source_settings": "the kinds of sources in the YAML",
     "components.target_settings": "the kinds of targets in the YAML",

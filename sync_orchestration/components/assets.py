@@ -16,7 +16,7 @@ from sync_orchestration.components.metadata import attempts_metadata, counts_met
 from sync_orchestration.components.planning import order_what_changed
 from sync_orchestration.components.running import LogObserver, OpenSource, OpenTarget
 from sync_orchestration.components.settings import SyncSettings
-from sync_orchestration.components.source_settings import KonturLookupSettings
+from sync_orchestration.components.source_settings import LookupSettings
 from sync_orchestration.interface.database import DatabaseError
 from sync_orchestration.interface.lookups import answers_summary
 from sync_orchestration.interface.requeue import requeue_rows
@@ -137,7 +137,7 @@ def _count_through(context: dg.AssetExecutionContext, reader: Reader) -> None:
     context.log.info(f"counted {found.counted} records: {found.differing} differ from the rows, {found.gone} are gone")
 
 
-def lookup_asset(settings: SyncSettings, lookup: KonturLookupSettings) -> dg.AssetsDefinition:
+def lookup_asset(settings: SyncSettings, lookup: LookupSettings) -> dg.AssetsDefinition:
     """Build the asset of what another system was asked about the records of a window."""
     connection = lookup.connection
 
@@ -150,7 +150,7 @@ def lookup_asset(settings: SyncSettings, lookup: KonturLookupSettings) -> dg.Ass
         group_name=settings.name,
         kinds={lookup.kind, "postgres"},
         pool=f"{connection}_questions",
-        description=f"What {lookup.kind} answered about the records, kept for {lookup.max_age_hours:g} hours: each "
+        description=f"What {connection} answered about the records, kept for {lookup.max_age_hours:g} hours: each "
         "number is asked once, a hundred in one request.",
     )
     def look_up(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
@@ -170,7 +170,7 @@ def lookup_asset(settings: SyncSettings, lookup: KonturLookupSettings) -> dg.Ass
             "found": enquiry.counts.found,
             "kept_answers": known,
             "kept_companies": found,
-            f"requests_{connection}": opened.http.requests_sent,
+            f"requests_{connection}": opened.requests_sent,
             "seconds": round(time.monotonic() - started, 3),
         }
         latest = "" if asked_at is None else asked_at.isoformat(timespec="seconds")
@@ -214,11 +214,11 @@ def target_asset(settings: SyncSettings) -> dg.AssetsDefinition:
             "unchanged": written.unchanged,
             "failed": written.failed,
             "skipped": written.skipped,
-            f"requests_{target}": opened.http.requests_sent,
+            f"requests_{target}": opened.requests_sent,
             "seconds": round(time.monotonic() - started, 3),
         }
         if lookup and opened.lookup:
-            counts[f"requests_{lookup.connection}"] = opened.lookup.http.requests_sent
+            counts[f"requests_{lookup.connection}"] = opened.lookup.requests_sent
         return dg.MaterializeResult(metadata={**failing, **counts_metadata(counts)})
 
     return write

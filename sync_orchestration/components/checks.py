@@ -6,14 +6,16 @@ import dagster as dg
 
 from sync_orchestration.components.assets import open_target, plain_failures
 from sync_orchestration.components.database import InterfaceDatabase
+from sync_orchestration.components.kinds import open_lookup
 from sync_orchestration.components.metadata import failing_metadata, moment_of
 from sync_orchestration.components.running import OpenSource
 from sync_orchestration.components.settings import SyncSettings
-from sync_orchestration.components.source_settings import KonturLookupSettings
+from sync_orchestration.components.source_settings import LookupSettings
 from sync_orchestration.interface.rows import failing_keys, links
 from sync_orchestration.interface.state import read_state
 from sync_orchestration.pipeline.errors import SyncError
 from sync_orchestration.pipeline.history import head_of, refuse_foreign_history
+from sync_orchestration.pipeline.lookup import Metered
 from sync_orchestration.pipeline.reconcile import compare, summary
 
 _SCARCE = 0.9
@@ -108,18 +110,19 @@ def report_feed(instance: dg.DagsterInstance, settings: SyncSettings, problem: s
         )
 
 
-def quota_is_left(lookup: KonturLookupSettings) -> dg.AssetChecksDefinition:
+def quota_is_left(settings: SyncSettings, asked: LookupSettings) -> dg.AssetChecksDefinition:
     """Build the check that warns when little is left of a lookup's quota; asking for that costs nothing of it."""
 
     @dg.asset_check(
-        asset=dg.AssetKey(lookup.asset_key),
+        asset=dg.AssetKey(asked.asset_key),
         name="quota_is_left",
-        required_resource_keys={lookup.connection},
+        required_resource_keys={asked.connection},
         description="Warns when more than nine tenths of a quota of the register are spent.",
     )
     def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         with plain_failures():
-            usage = getattr(context.resources, lookup.connection).client().usage()
+            lookup, _ = open_lookup(settings, getattr(context.resources, asked.connection))
+            usage = lookup.usage() if isinstance(lookup, Metered) else []
         scarce = [u for u in usage if u.limit and u.spent > _SCARCE * u.limit]
         rows = [dg.TableRecord({"method": u.method, "spent": u.spent, "limit": u.limit}) for u in usage]
         return dg.AssetCheckResult(

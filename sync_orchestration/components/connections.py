@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import dagster as dg
@@ -23,6 +24,23 @@ _SECRET_FIELDS = ("password", "secret", "key", "token")
 _A_VARIABLE: dict[str, Any] = {"pattern": r"^\$"}
 
 
+def read_variable(setting: str) -> str:
+    """Return a setting, read from the environment where it names a variable. Raises ConfigurationError when unset."""
+    if not setting.startswith(_VARIABLE):
+        return setting
+    variable = setting.removeprefix(_VARIABLE)
+    found = dg.EnvVar(variable).get_value()
+    if not found:
+        raise ConfigurationError(f"The environment variable {variable} is not set.")
+    return found
+
+
+def _named_by_variable(secret: str) -> str:
+    if not secret.startswith(_VARIABLE):
+        raise ValueError("a secret belongs in the environment: write the name of its variable, like $NAME")
+    return secret
+
+
 class Connection(dg.ConfigurableResource):  # type: ignore[type-arg]
     """One reachable outside system. A value that begins with $ names an environment variable, read when it is used."""
 
@@ -42,9 +60,7 @@ class Connection(dg.ConfigurableResource):  # type: ignore[type-arg]
     @field_validator(*_SECRET_FIELDS, mode="after", check_fields=False)
     @classmethod
     def _no_secret_in_a_file(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(_VARIABLE):
-            raise ValueError("a secret belongs in the environment: write the name of its variable, like $NAME")
-        return value
+        return value if value is None else _named_by_variable(value)
 
     def secret_variables(self) -> list[str]:
         """Return the environment variables that hold secrets of this connection."""
@@ -59,14 +75,7 @@ class Connection(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def value(self, name: str) -> str:
         """Return a setting, read from the environment where it names a variable."""
-        setting = str(getattr(self, name))
-        if not setting.startswith(_VARIABLE):
-            return setting
-        variable = setting.removeprefix(_VARIABLE)
-        found = dg.EnvVar(variable).get_value()
-        if not found:
-            raise ConfigurationError(f"The environment variable {variable} is not set.")
-        return found
+        return read_variable(str(getattr(self, name)))
 
     def http(self, name: str, auth: tuple[str, str] | None, secrets: tuple[str, ...], **more: Any) -> HttpClient:
         """Return a client of this system; `name` is how messages call it, `more` are further HttpSettings."""
@@ -174,10 +183,9 @@ class KonturConnection(Connection):
         return KonturClient(self.http("Kontur", None, (key,)), key)
 
 
-class RestConnection(Connection):
-    """Any REST API that speaks JSON."""
+class ApiConnection(Connection):
+    """An API over HTTP, with the usual ways to log in to one."""
 
-    kind: Literal["rest"] = Field("rest", description="Any REST API that speaks JSON.")
     auth: Literal["none", "basic", "bearer", "key"] = Field(
         "none", description="How to log in: none; basic: user and password; bearer: token; key: a key in a header."
     )
@@ -193,7 +201,6 @@ class RestConnection(Connection):
     )
     key_header: str = Field("X-Api-Key", description="Header that carries the key.")
     headers: dict[str, str] = Field({}, description="More headers of every request, e.g. a version; no secrets.")
-    check_path: str = Field("/", description="Path that `check` reads when no sync names one; it must be harmless.")
     tries: int = Field(3, ge=1, le=10, description="How often a request is sent that meets a passing fault.")
     retry_seconds: float = Field(2.0, ge=0, description="Wait before the second try; it doubles, with jitter.")
 
@@ -204,26 +211,68 @@ class RestConnection(Connection):
             raise ValueError(f"auth {self.auth} needs {' and '.join(lacking)}")
         return self
 
-    def client(self) -> HttpClient:
-        """Return a client of the API. Raises ConfigurationError when a variable is unset."""
-        secrets = {name: self.value(name) for name in ("password", "token", "key") if getattr(self, name) is not None}
+    def logged_in(self, name: str, more_secrets: tuple[str, ...] = ()) -> HttpClient:
+        """Return a client that logs in; `name` is how messages call the API, `more_secrets` are masked as well.
+
+        Raises ConfigurationError when a variable is unset.
+        """
+        used = [field for field in ("password", "token", "key") if getattr(self, field) is not None]
+        secrets = {field: self.value(field) for field in used}
         headers = {"Accept": "application/json", **self.headers}
         if self.auth == "bearer":
             headers["Authorization"] = f"Bearer {secrets['token']}"
         elif self.auth == "key":
             headers[self.key_header] = secrets["key"]
         return self.http(
-            "The REST API",
+            name,
             (self.value("user"), secrets["password"]) if self.auth == "basic" else None,
-            tuple(secrets.values()),
+            (*secrets.values(), *more_secrets),
             headers=headers,
             tries=self.tries,
             first_delay=self.retry_seconds,
         )
 
 
+class RestConnection(ApiConnection):
+    """Any REST API that speaks JSON."""
+
+    kind: Literal["rest"] = Field("rest", description="Any REST API that speaks JSON.")
+    check_path: str = Field("/", description="Path that `check` reads when no sync names one; it must be harmless.")
+
+    def client(self) -> HttpClient:
+        """Return a client of the API. Raises ConfigurationError when a variable is unset."""
+        return self.logged_in("The REST API")
+
+
+class PythonConnection(ApiConnection):
+    """A system that Python classes of the user's own speak to."""
+
+    kind: Literal["python"] = Field("python", description="A system that Python classes of your own speak to.")
+    secrets: dict[str, str] = Field(
+        {}, description="More secrets, by the parameter of the class that takes them; always variables."
+    )
+
+    @field_validator("secrets", mode="after")
+    @classmethod
+    def _no_secrets_in_a_file(cls, value: dict[str, str]) -> dict[str, str]:
+        return {name: _named_by_variable(secret) for name, secret in value.items()}
+
+    def secret_variables(self) -> list[str]:
+        """Return the environment variables that hold secrets of this connection."""
+        return [*super().secret_variables(), *(name.removeprefix(_VARIABLE) for name in self.secrets.values())]
+
+    def missing_variables(self) -> list[str]:
+        """Return the environment variables that this connection needs and that are not set."""
+        more = (name.removeprefix(_VARIABLE) for name in self.secrets.values())
+        return [*super().missing_variables(), *(name for name in more if not os.environ.get(name))]
+
+    def secret_values(self) -> dict[str, str]:
+        """Return the further secrets by parameter. Raises ConfigurationError when a variable is unset."""
+        return {name: read_variable(variable) for name, variable in self.secrets.items()}
+
+
 AnyConnection = Annotated[
-    FlexiConnection | OdooConnection | AlfrescoConnection | KonturConnection | RestConnection,
+    FlexiConnection | OdooConnection | AlfrescoConnection | KonturConnection | RestConnection | PythonConnection,
     Field(discriminator="kind"),
 ]
 
@@ -240,8 +289,9 @@ class ConnectionsModel(BaseModel):
 class Connections(dg.Component):
     """A set of connections, one YAML folder; each becomes a resource of its name."""
 
-    def __init__(self, connections: dict[str, AnyConnection]) -> None:
+    def __init__(self, connections: dict[str, AnyConnection], folder: Path) -> None:
         self.connections = connections
+        self.folder = folder
 
     @classmethod
     def get_model_cls(cls) -> type[BaseModel]:
@@ -249,8 +299,7 @@ class Connections(dg.Component):
 
     @classmethod
     def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> "Connections":
-        del context
-        return cls(ConnectionsModel.model_validate(attributes).connections)
+        return cls(ConnectionsModel.model_validate(attributes).connections, context.path)
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """Offer each connection as a resource."""

@@ -6,33 +6,34 @@ from typing import Any
 
 import psycopg
 
-from sync_orchestration.components.connections import Connection, KonturConnection
+from sync_orchestration.components.connections import Connection
+from sync_orchestration.components.kinds import open_lookup
 from sync_orchestration.components.patience import share_patience
 from sync_orchestration.components.settings import SyncSettings
-from sync_orchestration.pipeline.errors import ConfigurationError
-from sync_orchestration.pipeline.lookup import Enquiry
+from sync_orchestration.pipeline.lookup import Enquiry, Lookup
 from sync_orchestration.systems.http import HttpClient
-from sync_orchestration.systems.kontur import KonturLookup
 
 
 @dataclass(frozen=True, slots=True)
 class OpenLookup:
-    """A lookup ready to be asked, with the client whose requests are counted."""
+    """A lookup ready to be asked, with the client whose requests are counted (None: it sends none of its own)."""
 
-    lookup: KonturLookup
-    http: HttpClient
+    lookup: Lookup
+    http: HttpClient | None
     max_age: timedelta
 
     @classmethod
     def of(cls, settings: SyncSettings, connection: Connection) -> "OpenLookup":
         """Open the lookup of a sync. Raises ConfigurationError when its connection is of another kind or unset."""
-        wanted = settings.lookup
-        if wanted is None or not isinstance(connection, KonturConnection):
-            raise ConfigurationError(f"The lookup connection of {settings.name} is not a Kontur.")
-        client = connection.client()
-        share_patience(client.http)
-        lookup = KonturLookup(client, wanted.attribute, wanted.search, wanted.stored_ogrn, wanted.stored_kpp)
-        return cls(lookup, client.http, timedelta(hours=wanted.max_age_hours))
+        lookup, http = open_lookup(settings, connection)
+        if http is not None:
+            share_patience(http)
+        hours = settings.lookup.max_age_hours if settings.lookup else 0
+        return cls(lookup, http, timedelta(hours=hours))
+
+    @property
+    def requests_sent(self) -> int:
+        return 0 if self.http is None else self.http.requests_sent
 
     def enquiry(self, conn: psycopg.Connection[Any], *, only_kept: bool = False) -> Enquiry:
         """Return the lookup with its memory in the database of `conn`; `only_kept`: nothing new is asked."""

@@ -1,5 +1,7 @@
 """RecordSync: one YAML becomes one sync - two partitioned assets, their status, checks, a job and its triggers."""
 
+from pathlib import Path
+
 import dagster as dg
 from pydantic import BaseModel
 
@@ -14,8 +16,9 @@ from sync_orchestration.components.triggers import comparison_job, poll_sensor, 
 class RecordSync(dg.Component):
     """One flow of records from a source to a target."""
 
-    def __init__(self, settings: SyncSettings) -> None:
+    def __init__(self, settings: SyncSettings, folder: Path | None = None) -> None:
         self.settings = settings
+        self.folder = folder
 
     @classmethod
     def get_model_cls(cls) -> type[BaseModel]:
@@ -23,8 +26,10 @@ class RecordSync(dg.Component):
 
     @classmethod
     def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> "RecordSync":
-        del context
-        return cls(SyncSettings.model_validate(attributes))
+        settings = SyncSettings.model_validate(attributes)
+        folder = context.path.parent if context.path.is_file() else context.path
+        settings.find_classes(folder, context.defs_module_path)
+        return cls(settings, folder)
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """Build everything that Dagster is to know of this sync."""
@@ -34,7 +39,7 @@ class RecordSync(dg.Component):
         checks = [no_failed_records(settings), schema_is_as_mapped(settings)]
         if not settings.source.pushed:
             checks = [feed_is_fresh(settings), *checks]
-            checks += [quota_is_left(asked)] if asked else [source_matches_target(settings)]
+            checks += [quota_is_left(settings, asked)] if asked else [source_matches_target(settings)]
         return dg.Definitions(
             assets=[
                 source_asset(settings),

@@ -10,7 +10,8 @@ import psycopg
 from sync_orchestration.components.assets import plain_failures
 from sync_orchestration.components.connections import Connection
 from sync_orchestration.components.database import InterfaceDatabase
-from sync_orchestration.components.running import OpenSource, OpenTarget, watched_paths
+from sync_orchestration.components.kinds import watched_paths
+from sync_orchestration.components.running import OpenSource, OpenTarget
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.interface.fields_seen import Shape, landed_since, remember_fields, seen_fields
 from sync_orchestration.pipeline.errors import SyncError

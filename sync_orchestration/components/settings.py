@@ -1,12 +1,19 @@
 """The attributes of a RecordSync: what stands in its YAML. Every description shows in editors and in the UI."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
 from sync_orchestration.components.intake_source import IntakeSourceSettings
+from sync_orchestration.components.python_settings import (
+    PythonLookupSettings,
+    PythonSettings,
+    PythonSourceSettings,
+    PythonTargetSettings,
+)
 from sync_orchestration.components.source_settings import (
     AlfrescoSourceSettings,
     FlexiSourceSettings,
@@ -102,12 +109,15 @@ class SyncSettings(Settings):
         | InterfaceSourceSettings
         | OdooSourceSettings
         | RestSourceSettings
-        | IntakeSourceSettings,
+        | IntakeSourceSettings
+        | PythonSourceSettings,
         Field(discriminator="kind", description="Where records come from."),
     ]
-    lookup: KonturLookupSettings | None = Field(None, description="What another system is asked about the records.")
+    lookup: Annotated[KonturLookupSettings | PythonLookupSettings, Field(discriminator="kind")] | None = Field(
+        None, description="What another system is asked about the records."
+    )
     target: Annotated[
-        OdooTargetSettings | AlfrescoTargetSettings | RestTargetSettings,
+        OdooTargetSettings | AlfrescoTargetSettings | RestTargetSettings | PythonTargetSettings,
         Field(discriminator="kind", description="Where records go to."),
     ]
     mapping: Fields = Field(description="Field of the target: path in the source, or a description of where from.")
@@ -177,6 +187,19 @@ class SyncSettings(Settings):
     def condition(self) -> Condition | None:
         """Return the condition under which a record takes part, compiled."""
         return compile_condition(self.when) if self.when else None
+
+    def find_classes(self, folder: Path, root: Path) -> None:
+        """Find the Python classes that the YAML in `folder` names. Raises ConfigurationError.
+
+        They may stand beside it, or in a folder above it up to `root`.
+        """
+        for part in self.python_parts:
+            part.find(folder, root)
+
+    @property
+    def python_parts(self) -> list[PythonSettings]:
+        """Those of source, target and lookup that are Python classes of the user's own."""
+        return [part for part in (self.source, self.target, self.lookup) if isinstance(part, PythonSettings)]
 
     @property
     def references(self) -> list[ReferenceSpec]:

@@ -37,6 +37,16 @@ class SourceSettings(Settings):
         return False
 
     @property
+    def rewinds(self) -> bool:
+        """True where times that lie behind the cursor everywhere are a sign of a restored backup."""
+        return False
+
+    @property
+    def more_fields(self) -> list[str]:
+        """Fields that are read although neither mapping nor condition names them."""
+        return []
+
+    @property
     def inventory_cron(self) -> str | None:
         """When the source is counted through, for what its feed cannot tell."""
         return None
@@ -190,6 +200,14 @@ class OdooSourceSettings(TimedSourceSettings):
         return self.model
 
     @property
+    def rewinds(self) -> bool:
+        return True
+
+    @property
+    def more_fields(self) -> list[str]:
+        return self.fields
+
+    @property
     def asset_key(self) -> list[str]:
         return (self.asset or f"{self.connection}/changed_{self.model.replace('.', '_')}").split("/")
 
@@ -274,8 +292,31 @@ class RestSourceSettings(TimedSourceSettings):
         return self.inventory or ("23 2 * * *" if self.changed else "*/15 * * * *")
 
 
-class KonturLookupSettings(Settings):
-    """What the company register Kontur.Focus knows of each record; its answers are found under `register`."""
+class LookupSettings(Settings):
+    """What all lookups have. Their answers are found under `register`."""
+
+    kind: str = Field(description="Which kind of lookup this is.")
+    connection: str = Field(description="Name of the connection.")
+    max_age_hours: float = Field(24, ge=0, description="A younger answer is not asked for again.")
+    asset: str | None = Field(None, description="Asset key.")
+
+    @property
+    def asks_with(self) -> list[str]:
+        """What a record must have so that the system can be asked about it."""
+        return []
+
+    @property
+    def helped_by(self) -> list[str]:
+        """What else of a record the lookup looks at, where it is there."""
+        return []
+
+    @property
+    def asset_key(self) -> list[str]:
+        return (self.asset or f"{self.connection}/answers").split("/")
+
+
+class KonturLookupSettings(LookupSettings):
+    """What the company register Kontur.Focus knows of each record."""
 
     kind: Literal["kontur"] = Field(description="Which kind of lookup this is.")
     connection: str = Field(description="Name of the Kontur connection.")
@@ -285,8 +326,15 @@ class KonturLookupSettings(Settings):
         "idocs:ogrn", description="Attribute that helps to choose among several bodies of one INN."
     )
     stored_kpp: str = Field("idocs:kpp", description="Attribute that tells branches and largest taxpayers.")
-    max_age_hours: float = Field(24, ge=0, description="A younger answer is not asked for again.")
     asset: str | None = Field(None, description="Asset key; by default <connection>/companies.")
+
+    @property
+    def asks_with(self) -> list[str]:
+        return [self.attribute]
+
+    @property
+    def helped_by(self) -> list[str]:
+        return [self.stored_ogrn, self.stored_kpp]
 
     @property
     def asset_key(self) -> list[str]:

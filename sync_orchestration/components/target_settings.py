@@ -8,9 +8,32 @@ from pydantic import Field, field_validator
 from sync_orchestration.components.source_settings import Settings
 
 _PLACEHOLDERS = frozenset({"source", "company", "entity", "key"})
+_CLAIM_BATCH = 1_000
+_ROUNDS = 25
 
 
-class OdooTargetSettings(Settings):
+class TargetSettings(Settings):
+    """What all targets have."""
+
+    connection: str = Field(description="Name of the connection.")
+    asset: str | None = Field(None, description="Asset key; by default <connection>/<sync>.")
+
+    @property
+    def archive_field(self) -> str | None:
+        """The flag whose fall hides a record in the target; None: it has none."""
+        return None
+
+    @property
+    def claim_batch(self) -> int:
+        """How many rows are settled at once."""
+        return _CLAIM_BATCH
+
+    def related(self, target_id: str) -> Any:
+        """Return what a field holds that names the record with this id."""
+        return target_id
+
+
+class OdooTargetSettings(TargetSettings):
     """Records of one Odoo model, created and updated by external id."""
 
     kind: Literal["odoo"] = Field(description="Which kind of target this is.")
@@ -44,8 +67,15 @@ class OdooTargetSettings(Settings):
             raise ValueError(f"there is no {{{sorted(unknown)[0]}}} to fill in; there are {known}")
         return value
 
+    @property
+    def archive_field(self) -> str | None:
+        return "active"
 
-class AlfrescoTargetSettings(Settings):
+    def related(self, target_id: str) -> int:
+        return int(target_id)
+
+
+class AlfrescoTargetSettings(TargetSettings):
     """Existing nodes of an Alfresco or Citeck repository, changed where they differ; none is created or deleted."""
 
     kind: Literal["alfresco"] = Field(description="Which kind of target this is.")
@@ -85,7 +115,7 @@ class BatchSettings(Settings):
     updates: bool = Field(default=False, description="True: known records go into the batch as well, with their id.")
 
 
-class RestTargetSettings(Settings):
+class RestTargetSettings(TargetSettings):
     """Records of a collection of any REST API: POST makes one, PUT or PATCH changes it, DELETE removes it."""
 
     kind: Literal["rest"] = Field(description="Which kind of target this is.")
@@ -126,3 +156,13 @@ class RestTargetSettings(Settings):
     @property
     def model(self) -> str:
         return self.path
+
+    @property
+    def claim_batch(self) -> int:
+        """Where each row is a request, no more than a killed worker may put in doubt.
+
+        Fewest where nobody can find out afterwards what became of a request.
+        """
+        in_one = 1 if self.batch is None else self.batch.size
+        rounds = _ROUNDS if self.find or self.idempotency_header else 1
+        return min(self.parallel * in_one * rounds, max(_CLAIM_BATCH, in_one))

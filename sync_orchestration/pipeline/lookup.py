@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from psycopg import Connection
 
@@ -44,6 +44,23 @@ class Lookup(Protocol):
 
     def answer(self, payload: Payload, bodies: Sequence[Payload]) -> Payload | RecordError | None:
         """Return what the answer says about this record; None: nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What is spent of one quota of a system that is asked."""
+
+    method: str
+    limit: int
+    spent: int
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """A lookup whose questions are counted or paid for."""
+
+    def usage(self) -> Sequence[Usage]:
+        """Return what is spent of each quota; asking for that must cost nothing."""
 
 
 @dataclass(slots=True)

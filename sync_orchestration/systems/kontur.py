@@ -13,22 +13,13 @@ from sync_orchestration.mapping.records import RecordError
 from sync_orchestration.mapping.register_answers import Ambiguous, choose_body, contractor_view
 from sync_orchestration.mapping.registration_numbers import clean_number
 from sync_orchestration.pipeline.errors import ConfigurationError, UnavailableError
-from sync_orchestration.pipeline.lookup import Question
+from sync_orchestration.pipeline.lookup import Question, Usage
 from sync_orchestration.systems.http import Answer, HttpClient
 
 MOST_NUMBERS = 100
 """The most numbers that one request may ask for (Kontur's OpenAPI, /api3/req)."""
 
 _NOT_IN_THE_REGISTER = frozenset({"empty", "zeros", "foreign", "edrpou"})
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What /api3/stat tells of one quota."""
-
-    method: str
-    limit: int
-    spent: int
 
 
 class KonturClient:
@@ -113,6 +104,10 @@ class KonturLookup:
     @property
     def name(self) -> str:
         return f"kontur/{self.search}"
+
+    def usage(self) -> list[Usage]:
+        """Return what is spent of each quota."""
+        return self.client.usage()
 
     def question(self, payload: Payload) -> Question:
         """Return the number to ask for; numbers that are no Russian ones, or wrong, are never asked."""

@@ -115,7 +115,7 @@ def send_once(odoo_url: str, rest_url: str, database_url: str) -> Sent:
         ended = perf_counter()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     sent = counts.processed
-    return Sent(sent, read - started, ended - read, source.requests_sent, target.http.requests_sent, peak)
+    return Sent(sent, read - started, ended - read, source.requests_sent, target.requests_sent, peak)
 
 
 def script_sends(rest_url: str, records: int) -> float:
