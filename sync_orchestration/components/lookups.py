@@ -7,8 +7,8 @@ from typing import Any
 import psycopg
 
 from sync_orchestration.components.connections import Connection, KonturConnection
-from sync_orchestration.components.patience import share_patience
 from sync_orchestration.components.settings import SyncSettings
+from sync_orchestration.components.sharing import share
 from sync_orchestration.pipeline.errors import ConfigurationError
 from sync_orchestration.pipeline.lookup import Enquiry
 from sync_orchestration.systems.http import HttpClient
@@ -30,7 +30,7 @@ class OpenLookup:
         if wanted is None or not isinstance(connection, KonturConnection):
             raise ConfigurationError(f"The lookup connection of {settings.name} is not a Kontur.")
         client = connection.client()
-        share_patience(client.http)
+        share(client.http)
         lookup = KonturLookup(client, wanted.attribute, wanted.search, wanted.stored_ogrn, wanted.stored_kpp)
         return cls(lookup, client.http, timedelta(hours=wanted.max_age_hours))
 

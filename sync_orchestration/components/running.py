@@ -17,9 +17,9 @@ from sync_orchestration.components.connections import (
 from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.intake_source import IntakeSourceSettings
 from sync_orchestration.components.lookups import OpenLookup
-from sync_orchestration.components.patience import share_patience
 from sync_orchestration.components.rest_parts import rest_source, rest_target
 from sync_orchestration.components.settings import SyncSettings
+from sync_orchestration.components.sharing import share
 from sync_orchestration.components.source_settings import (
     AlfrescoSourceSettings,
     FlexiSourceSettings,
@@ -96,7 +96,7 @@ class OpenSource:
         """Open the source of a sync. Raises ConfigurationError when its connection is of another kind or unset."""
         source, http = _source(settings, connection, warn)
         if http is not None:
-            share_patience(http)
+            share(http)
         return cls(source, http, settings)
 
     @property
@@ -210,7 +210,7 @@ class OpenTarget:
     ) -> "OpenTarget":
         """Open the target of a sync. Raises ConfigurationError when its connection is of another kind or unset."""
         opened, http = _target(settings, source, target, warn)
-        share_patience(http)
+        share(http)
         translation = Translation(
             mapping=settings.compiled(),
             external_id=_external_ids(settings, source),
