@@ -55,9 +55,12 @@ bench: setup ## measure, side by side in one run
 soak: setup ## kill, break and restart everything for MINUTES=10 (SEED=…), then see whether anything is lost or doubled
 	$(BIN)/python -W ignore -m sync_orchestration_tests.faults.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
-lock: ## renew requirements.lock from pyproject.toml (needs uv)
-	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
-		--no-strip-extras --no-emit-index-url --no-header -q -o requirements.lock
+LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-strip-extras \
+	--no-emit-index-url --no-header -q
+
+lock: ## renew requirements.lock from pyproject.toml, and of it what the image needs (needs uv)
+	$(LOCK) --group dev -o requirements.lock
+	$(LOCK) --extra celery --extra kubernetes -c requirements.lock -o deploy/requirements.lock
 
 clean: ## stop the embedded PostgreSQL and forget all local state
 	@if [ -x $(BIN)/sync-orchestration ]; then $(BIN)/sync-orchestration stop; fi
