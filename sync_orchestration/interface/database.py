@@ -47,8 +47,8 @@ def database_url() -> str:
 def connect(url: str) -> Iterator[psycopg.Connection[Any]]:
     """Connect for the length of a block; transactions are the caller's (``with conn.transaction()``).
 
-    Both sides look whether the other is still there, so within about a minute the server notices that a worker's machine
-    is gone, and frees its rows and turns.
+    Both sides look whether the other is still there, so within about a minute the server notices that a worker's
+    machine is gone, and frees its rows and turns.
 
     Raises DatabaseError if the database cannot be reached.
     """
