@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from sync_orchestration.components.running import OpenSource, OpenTarget
+from sync_orchestration.components.target_settings import RestTargetSettings
 from sync_orchestration.interface.turns import SharedTurns
 from sync_orchestration.sandbox.faults import FaultRule
 from sync_orchestration.sandbox.flexi import FlexiWorld, flexi_app
@@ -39,8 +40,8 @@ def most_at_once(database_url: str, turns: int) -> int:
     world.faults.add(FaultRule(kind="slow", seconds=0.1, times=None))
     with serve(flexi_app(world)) as url:
         command = [sys.executable, "-c", ASK, database_url, url, str(REQUESTS), str(turns)]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        workers = [subprocess.Popen(command, text=True, **pipes) for _ in range(WORKERS)]
+        pipe = subprocess.PIPE
+        workers = [subprocess.Popen(command, text=True, stdin=pipe, stdout=pipe) for _ in range(WORKERS)]
         for worker in workers:
             assert worker.stdout is not None
             assert worker.stdout.readline() == "ready\n"
@@ -72,7 +73,9 @@ def test_a_connection_says_how_much_its_server_may_be_asked_at_once(exchange: Ex
 def test_by_default_a_sync_sends_as_much_at_once_as_its_target_says(exchange: Exchange) -> None:
     exchange.switch(latency_seconds=0.02)
     assert exchange.sync(OUT).problem is None
-    assert exchange.crm.faults.at_once == exchange.project.syncs[OUT].target.parallel
+    target = exchange.project.syncs[OUT].target
+    assert isinstance(target, RestTargetSettings)
+    assert exchange.crm.faults.at_once == target.parallel
 
 
 def test_everything_that_a_sync_asks_takes_turns(exchange: Exchange) -> None:
