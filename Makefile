@@ -58,9 +58,12 @@ soak: setup ## kill, break and restart everything for MINUTES=10 (SEED=…), the
 schemas: setup ## write the JSON schemas of the YAML folders anew, after a change of a setting
 	$(BIN)/python -m sync_orchestration_tests.schemas
 
-lock: ## renew requirements.lock from pyproject.toml (needs uv)
-	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
-		--no-strip-extras --no-emit-index-url --no-header -q -o requirements.lock
+LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-strip-extras \
+	--no-emit-index-url --no-header -q
+
+lock: ## renew requirements.lock from pyproject.toml, and of it what the image needs (needs uv)
+	$(LOCK) --group dev -o requirements.lock
+	$(LOCK) --extra celery --extra kubernetes -c requirements.lock -o deploy/requirements.lock
 
 release: setup ## check and test what is committed, then tag it as VERSION=1.2.3; pushes nothing
 	@$(BIN)/python -m sync_orchestration_tests.release check "$(VERSION)"

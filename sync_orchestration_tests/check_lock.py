@@ -1,7 +1,7 @@
-"""Checks that requirements.lock is what pyproject.toml asks for; run by `make lint`.
+"""Checks that the locks are what pyproject.toml asks for; run by `make lint`.
 
-Without a resolver at hand: every direct requirement must be locked at a version that it admits, and whatever is
-locked must be required by something that is installed from the lock.
+Without a resolver at hand: every direct requirement must be locked at a version that it admits, whatever is locked must
+be required by something that is installed from the lock, and the image's lock must have the versions that are tested.
 """
 
 import re
@@ -20,18 +20,37 @@ _LOCKED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==(\S+)", re.MULTILINE)
 def problems() -> list[str]:
     """Return one sentence for each way in which the lock and pyproject.toml disagree."""
     project = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    wanted = [Requirement(text) for text in [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]]
-    locked: dict[str, set[str]] = {}
-    for name, version in _LOCKED.findall((_ROOT / "requirements.lock").read_text(encoding="utf-8")):
-        locked.setdefault(canonicalize_name(name), set()).add(version)
+    always = project["project"]["dependencies"]
+    wanted = [Requirement(text) for text in [*always, *project["dependency-groups"]["dev"]]]
+    locked, image = _locked("requirements.lock"), _locked("deploy/requirements.lock")
+    extras = [text for extra in project["project"]["optional-dependencies"].values() for text in extra]
     found = [
-        f"{requirement} is not in requirements.lock"
-        for requirement in wanted
-        if not any(requirement.specifier.contains(v) for v in locked.get(canonicalize_name(requirement.name), set()))
+        *_missing("requirements.lock", wanted, locked),
+        *_missing("deploy/requirements.lock", [Requirement(text) for text in [*always, *extras]], image),
+    ]
+    found += [
+        f"{name} is of another version in deploy/requirements.lock"
+        for name in sorted(image.keys() & locked.keys())
+        if not image[name] <= locked[name]
     ]
     needed = _closure({canonicalize_name(requirement.name) for requirement in wanted})
     found += [f"{name} is locked but nothing needs it" for name in sorted(_installed(locked) - needed)]
     return found
+
+
+def _locked(file: str) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for name, version in _LOCKED.findall((_ROOT / file).read_text(encoding="utf-8")):
+        found.setdefault(canonicalize_name(name), set()).add(version)
+    return found
+
+
+def _missing(file: str, wanted: list[Requirement], locked: dict[str, set[str]]) -> list[str]:
+    return [
+        f"{requirement} is not in {file}"
+        for requirement in wanted
+        if not any(requirement.specifier.contains(v) for v in locked.get(canonicalize_name(requirement.name), set()))
+    ]
 
 
 def _installed(names: dict[str, set[str]]) -> set[str]:
@@ -58,5 +77,5 @@ def _requires(name: str) -> list[Requirement] | None:
 
 if __name__ == "__main__":
     disagreements = problems()
-    sys.stdout.write("".join(f"{line}; run: make lock\n" for line in disagreements) or "requirements.lock is current\n")
+    sys.stdout.write("".join(f"{line}; run: make lock\n" for line in disagreements) or "the locks are current\n")
     sys.exit(1 if disagreements else 0)

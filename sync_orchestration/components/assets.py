@@ -42,6 +42,11 @@ def partitions_of(settings: SyncSettings) -> dg.DynamicPartitionsDefinition:
     return dg.DynamicPartitionsDefinition(name=settings.partitions)
 
 
+def backfills_of(settings: SyncSettings) -> dg.BackfillPolicy:
+    """Return how a backfill is cut into runs, which may go on beside each other, on as many machines as there are."""
+    return dg.BackfillPolicy.multi_run(settings.triggers.windows_per_run)
+
+
 def add_windows(instance: dg.DagsterInstance, settings: SyncSettings, keys: list[str]) -> None:
     """Make partitions of windows that are none yet, in their order."""
     known = set(instance.get_dynamic_partitions(settings.partitions))
@@ -67,7 +72,7 @@ def source_asset(settings: SyncSettings) -> dg.AssetsDefinition:
         key=settings.source.asset_key,
         deps=upstream,
         partitions_def=partitions_of(settings),
-        backfill_policy=dg.BackfillPolicy.single_run(),
+        backfill_policy=backfills_of(settings),
         required_resource_keys={connection, "interface"},
         group_name=settings.name,
         kinds={_KINDS.get(settings.source.kind, settings.source.kind), "postgres"},
@@ -145,7 +150,7 @@ def lookup_asset(settings: SyncSettings, lookup: LookupSettings) -> dg.AssetsDef
         key=lookup.asset_key,
         deps=[dg.AssetKey(settings.source.asset_key)],
         partitions_def=partitions_of(settings),
-        backfill_policy=dg.BackfillPolicy.single_run(),
+        backfill_policy=backfills_of(settings),
         required_resource_keys={connection, "interface"},
         group_name=settings.name,
         kinds={lookup.kind, "postgres"},
@@ -189,7 +194,7 @@ def target_asset(settings: SyncSettings) -> dg.AssetsDefinition:
         key=settings.target_asset_key,
         deps=[dg.AssetKey(before)],
         partitions_def=partitions_of(settings),
-        backfill_policy=dg.BackfillPolicy.single_run(),
+        backfill_policy=backfills_of(settings),
         required_resource_keys={*settings.connections, "interface"},
         group_name=settings.name,
         kinds={_KINDS.get(settings.target.kind, settings.target.kind)},

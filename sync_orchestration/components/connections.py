@@ -9,6 +9,7 @@ import dagster as dg
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from sync_orchestration.components.known_secrets import known_secrets, passwords_in
+from sync_orchestration.interface.turns import MOST_TURNS
 from sync_orchestration.mapping.scrub import mask
 from sync_orchestration.pipeline.errors import ConfigurationError
 from sync_orchestration.systems.alfresco.citeck import CiteckRecords
@@ -56,6 +57,12 @@ class Connection(dg.ConfigurableResource):  # type: ignore[type-arg]
         description="How many times the timeout one exchange may take in all, whatever keeps coming.",
     )
     verify_tls: bool = Field(default=True, description="False accepts any TLS certificate; for tests only.")
+    parallel: int = Field(
+        default=4,
+        ge=1,
+        le=MOST_TURNS,
+        description="Requests under way at the server at a time, of all workers together.",
+    )
 
     @field_validator(*_SECRET_FIELDS, mode="after", check_fields=False)
     @classmethod
@@ -93,6 +100,7 @@ class Connection(dg.ConfigurableResource):  # type: ignore[type-arg]
                 timeout=self.timeout,
                 patience=self.patience,
                 verify_tls=self.verify_tls,
+                parallel=self.parallel,
                 # A system may echo what it never should have had: what another one was sent.
                 secrets=tuple(dict.fromkeys((*secrets, *known_secrets()))),
                 **more,
@@ -152,6 +160,7 @@ class AlfrescoConnection(Connection):
     dialect: Literal["alfresco", "citeck"] = Field(
         "alfresco", description="alfresco: the REST API v1; citeck: the ECOS Records API."
     )
+    parallel: int = Field(16, ge=1, le=MOST_TURNS, description="As elsewhere; a sync sends up to 16 at a time.")
     records_path: str = Field(
         "/alfresco/s/citeck/ecos/records", description="Where the Records API is; /gateway/api/records at the gateway."
     )
@@ -201,6 +210,7 @@ class ApiConnection(Connection):
     )
     key_header: str = Field("X-Api-Key", description="Header that carries the key.")
     headers: dict[str, str] = Field({}, description="More headers of every request, e.g. a version; no secrets.")
+    parallel: int = Field(32, ge=1, le=MOST_TURNS, description="As elsewhere; a sync sends up to 32 at a time.")
     tries: int = Field(3, ge=1, le=10, description="How often a request is sent that meets a passing fault.")
     retry_seconds: float = Field(2.0, ge=0, description="Wait before the second try; it doubles, with jitter.")
 

@@ -16,7 +16,7 @@ SHORTEST = 8
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _variables: set[str] = set()
 _messengers: set[str] = set()
-_urls = {"SYNC_POSTGRES_URL", *_PROXIES, *map(str.lower, _PROXIES)}
+_urls = {"SYNC_POSTGRES_URL", "SYNC_CELERY_URL", *_PROXIES, *map(str.lower, _PROXIES)}
 
 
 def remember_secrets(

@@ -8,8 +8,8 @@ import psycopg
 
 from sync_orchestration.components.connections import Connection
 from sync_orchestration.components.kinds import open_lookup
-from sync_orchestration.components.patience import share_patience
 from sync_orchestration.components.settings import SyncSettings
+from sync_orchestration.components.sharing import share
 from sync_orchestration.pipeline.lookup import Enquiry, Lookup
 from sync_orchestration.systems.http import HttpClient
 
@@ -27,7 +27,7 @@ class OpenLookup:
         """Open the lookup of a sync. Raises ConfigurationError when its connection is of another kind or unset."""
         lookup, http = open_lookup(settings, connection)
         if http is not None:
-            share_patience(http)
+            share(http)
         hours = settings.lookup.max_age_hours if settings.lookup else 0
         return cls(lookup, http, timedelta(hours=hours))
 

@@ -11,8 +11,8 @@ from sync_orchestration.components.connections import Connection
 from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.kinds import external_ids, open_source, open_target, watched_paths
 from sync_orchestration.components.lookups import OpenLookup
-from sync_orchestration.components.patience import share_patience
 from sync_orchestration.components.settings import SyncSettings
+from sync_orchestration.components.sharing import share
 from sync_orchestration.interface.looks import relatives
 from sync_orchestration.interface.rows import ClaimedRow, hire_worker, known_targets
 from sync_orchestration.pipeline.land import Landing, Reader
@@ -68,7 +68,7 @@ class OpenSource:
         """Open the source of a sync. Raises ConfigurationError when its connection is of another kind or unset."""
         source, http = open_source(settings, connection, warn)
         if http is not None:
-            share_patience(http)
+            share(http)
         return cls(source, http, settings)
 
     @property
@@ -127,7 +127,7 @@ class OpenTarget:
         """Open the target of a sync. Raises ConfigurationError when its connection is of another kind or unset."""
         opened, http = open_target(settings, target, source, warn)
         if http is not None:
-            share_patience(http)
+            share(http)
         translation = Translation(
             mapping=settings.compiled(),
             external_id=external_ids(settings, source),

@@ -36,7 +36,8 @@ def database_url() -> str:
 def connect(url: str) -> Iterator[psycopg.Connection[Any]]:
     """Connect for the length of a block; transactions are the caller's (``with conn.transaction()``).
 
-    Keep-alives let the server notice within about a minute that a worker's machine is gone, and so free its rows.
+    Both sides look whether the other is still there, so within about a minute the server notices that a worker's
+    machine is gone, and frees its rows and turns.
 
     Raises DatabaseError if the database cannot be reached.
     """
@@ -61,6 +62,7 @@ def connect(url: str) -> Iterator[psycopg.Connection[Any]]:
             "embedded server."
         ) from error
     with conn:
+        conn.execute(query("notice_a_lost_machine"))
         yield conn
 
 

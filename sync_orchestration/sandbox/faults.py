@@ -10,6 +10,8 @@ import random
 import re
 import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -60,14 +62,19 @@ class _ArmedRule:
 
 @dataclass
 class Faults:
-    """The armed rules of one stand-in and its request counts. Safe to use from other threads."""
+    """The armed rules of one stand-in and its request counts. Safe to use from other threads.
+
+    `at_once` is the largest number of requests that were under way at a time.
+    """
 
     seed: int = 0
     requests: Counter[str] = field(default_factory=Counter)
     injected: Counter[str] = field(default_factory=Counter)
+    at_once: int = 0
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
+        self._under_way = 0
         self._armed: list[_ArmedRule] = []
         self._random = random.Random(self.seed)
 
@@ -86,6 +93,19 @@ class Faults:
         with self._lock:
             self.requests.clear()
             self.injected.clear()
+            self.at_once = self._under_way
+
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Count a request as under way for a block."""
+        with self._lock:
+            self._under_way += 1
+            self.at_once = max(self.at_once, self._under_way)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way -= 1
 
     def draw(self, method: str, path: str) -> FaultRule | None:
         """Count the request and return the rule that hits it, if one does."""
@@ -126,17 +146,22 @@ class FaultMiddleware:
             response = await self._control(Request(scope, receive))
             await response(scope, receive, send)
             return
-        rule = None if path.startswith("/_sandbox/") else self.faults.draw(scope["method"], path)
-        if rule is None:
+        if path.startswith("/_sandbox/"):
             await self.app(scope, receive, send)
-        else:
-            await self._commit(rule, scope, receive, send)
+            return
+        with self.faults.under_way():
+            rule = self.faults.draw(scope["method"], path)
+            if rule is None:
+                await self.app(scope, receive, send)
+            else:
+                await self._commit(rule, scope, receive, send)
 
     async def _control(self, request: Request) -> Response:
         if request.url.path == "/_sandbox/requests":
             if request.method == "DELETE":
                 self.faults.reset_counts()
-            return JSONResponse({"requests": dict(self.faults.requests), "injected": dict(self.faults.injected)})
+            counts = {"requests": dict(self.faults.requests), "injected": dict(self.faults.injected)}
+            return JSONResponse({**counts, "at_once": self.faults.at_once})
         if request.method == "DELETE":
             self.faults.clear()
         elif request.method == "POST":

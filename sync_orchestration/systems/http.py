@@ -4,9 +4,10 @@ import json
 import ssl
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import requests
@@ -18,6 +19,7 @@ from sync_orchestration.pipeline.errors import ConfigurationError, UnavailableEr
 from sync_orchestration.systems.http_faults import never_arrived, retry_after, root_cause, took_too_long
 from sync_orchestration.systems.quiet_logs import silence
 from sync_orchestration.systems.sessions import open_session
+from sync_orchestration.systems.sharing import Pause, Turns
 
 silence()
 
@@ -43,7 +45,7 @@ class HttpSettings:
     `timeout` is in seconds, for connecting and for each silence while reading; a whole exchange may take as much
     `patience` times. `secrets` are the values that must never appear in a message. `longest_wait` bounds how long a
     request waits for a server that asks for patience (429 with Retry-After); a longer wait ends the pass instead.
-    `max_body` is in bytes.
+    `parallel` requests may be under way at the server at a time, where its turns are shared. `max_body` is in bytes.
     """
 
     name: str
@@ -56,6 +58,7 @@ class HttpSettings:
     tries: int = 4
     first_delay: float = 0.5
     longest_wait: float = 30.0
+    parallel: int = 4
     max_body: int = 256 * 1024 * 1024
     secrets: tuple[str, ...] = ()
 
@@ -70,7 +73,7 @@ class HttpSettings:
 
     @property
     def server(self) -> str:
-        """Scheme, host and port: what a pause holds for."""
+        """Scheme, host and port: what a pause and turns hold for."""
         return "/".join(self.shown_url.split("/")[:3]).lower()
 
 
@@ -88,16 +91,6 @@ class Answer:
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
 
-class Pause(Protocol):
-    """How long a server asked all its clients to wait; shared by threads, and by workers on other machines."""
-
-    def remaining(self) -> float:
-        """Return for how many seconds nobody may ask the server; 0 when it may be asked."""
-
-    def prolong(self, seconds: float) -> None:
-        """Remember that the server asked for `seconds` of patience."""
-
-
 class _PassingFaultError(Exception):
     """A fault that the same request may not meet again."""
 
@@ -110,7 +103,8 @@ class _PassingFaultError(Exception):
 class HttpClient:
     """Sends requests to one system; safe to share between threads (one session a thread).
 
-    With `pause` a server's Retry-After holds for every worker that shares it, not only for the request that met it.
+    With `pause` a server's Retry-After holds for every worker that shares it, not only for the request that met it;
+    with `turns` a request waits for one of the turns that all workers share.
 
     Raises UnavailableError when the system cannot be reached or keeps failing, ConfigurationError when the
     address, the certificate or a redirect shows that it is not the system that was meant.
@@ -120,6 +114,7 @@ class HttpClient:
         self.settings = settings
         self.requests_sent = 0
         self.pause: Pause | None = None
+        self.turns: Turns | None = None
         self._on_request = on_request
         self._count_lock = threading.Lock()
         self._local = threading.local()
@@ -258,7 +253,8 @@ class HttpClient:
         if self._on_request is not None:
             self._on_request()
         try:
-            return self._exchange(method, path, params, data, headers, what)
+            with self._turn(what):
+                return self._exchange(method, path, params, data, headers, what)
         except requests.exceptions.SSLError as error:
             raise self._tls_fault(error) from None
         except requests.exceptions.ConnectTimeout:
@@ -290,6 +286,16 @@ class HttpClient:
                 name = self.settings.name
                 raise _PassingFaultError(f"{name} asked for patience: {what} may be sent in {wait:.0f} s.", wait)
             time.sleep(wait)
+
+    @contextmanager
+    def _turn(self, what: str) -> Iterator[None]:
+        """Wait for a turn at the server and hold it; the server may have asked for patience meanwhile."""
+        if self.turns is None:
+            yield
+            return
+        with self.turns.turn():
+            self._keep_pause(what)
+            yield
 
     def _tls_fault(self, error: requests.exceptions.SSLError) -> Exception:
         where = f"{self.settings.name} ({self.settings.shown_url})"

@@ -7,7 +7,8 @@ import socket
 import ssl
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -202,6 +203,45 @@ def test_patience_asked_of_one_worker_holds_for_all(board: Switchboard, naps: li
     ) as refused:
         second.send("GET", "/things")
     assert (refused.value.retry_after, len(script.asked), naps) == (3600.0, 1, [])
+
+
+@dataclass
+class Turns:
+    """Turns of which one is always free; writes down who takes and gives them, and lets something happen meanwhile."""
+
+    told: list[str]
+    meanwhile: Callable[[], None] = lambda: None
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        self.meanwhile()
+        self.told.append("taken")
+        try:
+            yield
+        finally:
+            self.told.append("given back")
+
+
+@pytest.mark.parametrize("answers", [[GOOD], [Response("busy", 503), GOOD], [Response("", 302), GOOD]])
+def test_each_request_takes_a_turn_and_gives_it_back_whatever_comes_of_it(
+    board: Switchboard, answers: list[Response]
+) -> None:
+    script = scripted(board, *answers)
+    http, told = client(board), list[str]()
+    http.turns = Turns(told)
+    with suppress(ConfigurationError):
+        http.send("GET", "/things")
+    assert told == ["taken", "given back"] * len(script.asked)
+
+
+def test_patience_asked_for_while_a_request_waited_for_its_turn_is_kept(board: Switchboard) -> None:
+    script = scripted(board, GOOD)
+    http, told = client(board), list[str]()
+    http.pause = pause = Pauses()
+    http.turns = Turns(told, meanwhile=lambda: pause.prolong(3_600))
+    with pytest.raises(UnavailableError, match=r"may be sent in 3600 s"):
+        http.send("GET", "/things")
+    assert (script.asked, told) == ([], ["taken", "given back"])
 
 
 @given(st.text() | st.floats().map(str) | st.integers().map(str))

@@ -189,6 +189,31 @@ WHERE sync = %(sync)s AND (
           AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))))
 ORDER BY partition_key
 
+-- The server's side of a session; by default it looks after two hours only. (Without effect on a Unix socket.)
+-- name: notice_a_lost_machine
+SELECT set_config('tcp_keepalives_idle', '30', false), set_config('tcp_keepalives_interval', '10', false),
+       set_config('tcp_keepalives_count', '3', false)
+
+-- Nobody takes a turn past those who wait for one: they hold the queue's lock, shared. Of a lock's number the last six
+-- bits are the turn's, the others the server's.
+-- name: take_turn
+SELECT CASE WHEN pg_try_advisory_xact_lock(%(queue)s, hashtext(%(server)s)) THEN (
+    SELECT number FROM unnest(%(free)s::integer[]) AS number
+    WHERE pg_try_advisory_lock(%(turns)s, (hashtext(%(server)s) & -64) | number) LIMIT 1) END AS number
+
+-- name: take_turn_in_queue
+SELECT number FROM unnest(%(free)s::integer[]) AS number
+WHERE pg_try_advisory_lock(%(turns)s, (hashtext(%(server)s) & -64) | number) LIMIT 1
+
+-- name: give_turn_back
+SELECT pg_advisory_unlock(%(turns)s, (hashtext(%(server)s) & -64) | %(number)s)
+
+-- name: enter_queue
+SELECT pg_advisory_lock_shared(%(queue)s, hashtext(%(server)s))
+
+-- name: leave_queue
+SELECT pg_advisory_unlock_shared(%(queue)s, hashtext(%(server)s))
+
 -- name: existing_targets
 SELECT target_id FROM sync.interface_row WHERE sync = %(sync)s AND target_id = ANY(%(target_ids)s)
 
