@@ -56,7 +56,7 @@ soak: setup ## kill, break and restart everything for MINUTES=10 (SEED=…), the
 	$(BIN)/python -W ignore -m sync_orchestration_tests.faults.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 lock: ## renew requirements.lock from pyproject.toml (needs uv)
-	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	uv pip compile pyproject.toml --group dev --extra telemetry --universal --python-version 3.11 --generate-hashes \
 		--no-strip-extras --no-emit-index-url --no-header -q -o requirements.lock
 
 clean: ## stop the embedded PostgreSQL and forget all local state

@@ -20,7 +20,9 @@ _LOCKED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==(\S+)", re.MULTILINE)
 def problems() -> list[str]:
     """Return one sentence for each way in which the lock and pyproject.toml disagree."""
     project = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    wanted = [Requirement(text) for text in [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]]
+    extras = [text for texts in project["project"]["optional-dependencies"].values() for text in texts]
+    named = [*project["project"]["dependencies"], *extras, *project["dependency-groups"]["dev"]]
+    wanted = [Requirement(text) for text in named]
     locked: dict[str, set[str]] = {}
     for name, version in _LOCKED.findall((_ROOT / "requirements.lock").read_text(encoding="utf-8")):
         locked.setdefault(canonicalize_name(name), set()).add(version)
