@@ -12,6 +12,7 @@ from sync_orchestration import defs as own_folder
 from sync_orchestration.components.connections import Connection, Connections
 from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.intake import Intake, IntakeModel, refuse_strangers, secret_variables
+from sync_orchestration.components.json_logs import follow_log_format
 from sync_orchestration.components.known_secrets import remember_secrets
 from sync_orchestration.components.maintenance import maintenance_definitions
 from sync_orchestration.components.mistakes import mistake_in, refuse_contradictions
@@ -24,6 +25,7 @@ from sync_orchestration.components.notifications import (
 from sync_orchestration.components.record_sync import RecordSync
 from sync_orchestration.components.schema import schema_definitions
 from sync_orchestration.components.settings import SyncSettings
+from sync_orchestration.components.tracing import ENDPOINTS, start_tracing
 from sync_orchestration.components.wakes import wake_sensors
 from sync_orchestration.pipeline.errors import ConfigurationError
 
@@ -45,7 +47,11 @@ class Project:
 
 
 def load_project(defs_folder: ModuleType = own_folder) -> Project:
-    """Load every YAML under defs/. Raises ConfigurationError, which names file and line of a mistake in it."""
+    """Load every YAML under defs/. Raises ConfigurationError, which names file and line of a mistake in it.
+
+    Logs and traces of the process follow what the environment says of them from here on.
+    """
+    follow_log_format()
     tree = dg.ComponentTree.from_module(defs_module=defs_folder, project_root=Path(__file__).parent.parent)
     with warnings.catch_warnings():
         # Components, backfill policies and code references are beta in Dagster 1.13; they are used on purpose, the
@@ -71,10 +77,11 @@ def load_project(defs_folder: ModuleType = own_folder) -> Project:
         refuse_strangers(intake, syncs, connections)
     remember_secrets(
         [name for connection in connections.values() for name in connection.secret_variables()],
-        urls=[connection.url.removeprefix("$") for connection in connections.values()],
+        urls=[*(connection.url.removeprefix("$") for connection in connections.values()), *ENDPOINTS],
         messengers=[notifications.variable] if notifications else [],
     )
     remember_secrets(secret_variables(intake) if intake else [])
+    start_tracing()
     everything = dg.Definitions.merge(
         built,
         dg.Definitions(sensors=wake_sensors(intake, syncs)),
