@@ -30,13 +30,11 @@ def ours() -> Iterator[logging.Logger]:
 
 @pytest.fixture
 def lines(ours: logging.Logger, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Lines]:
-    """A process that logs JSON; what it has logged since the last look."""
+    """A process that is told to log JSON; what it has logged since the last look."""
     kept = [(handler, handler.formatter) for one in logging._handlerList if (handler := one())]  # type: ignore[attr-defined]
     set_formatter = logging.Handler.setFormatter
     monkeypatch.setattr(logging.Handler, "setFormatter", set_formatter)
     monkeypatch.setenv("SYNC_LOG_FORMAT", "json")
-    follow_log_format()
-    follow_log_format()
 
     def logged() -> list[dict[str, Any]]:
         out = capfd.readouterr()
@@ -48,6 +46,7 @@ def lines(ours: logging.Logger, monkeypatch: pytest.MonkeyPatch, capfd: pytest.C
 
 
 def test_a_run_tells_in_each_line_which_sync_window_and_run_it_is(place: Place, lines: Lines) -> None:
+    follow_log_format()
     request = place.requested()
     job = place.definitions.resolve_job_def(SYNC)
     result = job.execute_in_process(instance=place.instance, tags=request.tags, raise_on_error=False)
@@ -62,6 +61,7 @@ def test_a_run_tells_in_each_line_which_sync_window_and_run_it_is(place: Place, 
 
 
 def test_what_a_step_says_of_a_system_names_it(place: Place, lines: Lines) -> None:
+    follow_log_format()
     request = place.requested()
     job = place.definitions.resolve_job_def(SYNC)
     assert job.execute_in_process(instance=place.instance, tags=request.tags).success
@@ -70,8 +70,10 @@ def test_what_a_step_says_of_a_system_names_it(place: Place, lines: Lines) -> No
 
 
 def test_no_line_holds_a_secret_whoever_writes_it(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    follow_log_format()
     monkeypatch.setenv("A_SECRET_OF_LOGS", 'log-geheim-"5d2e')
     remember_secrets(["A_SECRET_OF_LOGS"])
+    follow_log_format()  # once more changes nothing
     log = logging.getLogger("sync_orchestration.somewhere")
     try:
         int('log-geheim-"5d2e')
@@ -84,6 +86,7 @@ def test_no_line_holds_a_secret_whoever_writes_it(lines: Lines, monkeypatch: pyt
 
 
 def test_handlers_that_others_install_later_write_json_too(lines: Lines) -> None:
+    follow_log_format()
     installed = logging.getLogger("another.library")
     coloredlogs.install(logger=installed, level="INFO", fmt="%(message)s")
     config = {
@@ -103,6 +106,7 @@ def test_handlers_that_others_install_later_write_json_too(lines: Lines) -> None
 
 
 def test_calls_of_the_intake_are_logged_by_their_pattern_and_sender(place: Place, lines: Lines) -> None:
+    follow_log_format()
     app = intake_app(IntakeSettings(contracts=(), senders=()), place.conn.info.dsn, {})
     with serve(app) as url:
         requests.get(f"{url}/v1/partners/records/KEY?token=secret", timeout=60)
