@@ -258,9 +258,9 @@ def _queries() -> str:
     return resources.files("sync_orchestration.interface").joinpath("sql/queries.sql").read_text(encoding="utf-8")
 
 
-def test_a_scrape_is_answered_while_the_tables_are_locked(place: Place, monitor: Monitor) -> None:
+def test_a_scrape_is_answered_while_the_tables_are_locked(place: Place, monitor: Monitor, database_url: str) -> None:
     assert monitor.told("sync_database_up") == 1
-    with connect(place.conn.info.dsn) as other, other.transaction():
+    with connect(database_url) as other, other.transaction():
         other.execute("LOCK TABLE sync.sync_state, sync.interface_row IN ACCESS EXCLUSIVE MODE")
         found = monitor.until(lambda found: found["sync_database_up{}"] == 0)
         assert not any(key.startswith("sync_state") for key in found), "no figure is better than a wrong one"
@@ -281,8 +281,8 @@ def test_a_scrape_is_answered_without_a_database() -> None:
     assert not any(key.startswith(("sync_state", "sync_runs")) for key in found)
 
 
-def test_scrapes_at_the_same_time_ask_the_database_once(place: Place, monitor: Monitor) -> None:
-    with connect(place.conn.info.dsn) as other, other.transaction():
+def test_scrapes_at_the_same_time_ask_the_database_once(place: Place, monitor: Monitor, database_url: str) -> None:
+    with connect(database_url) as other, other.transaction():
         other.execute("LOCK TABLE sync.sync_state IN ACCESS EXCLUSIVE MODE")
         threads = [threading.Thread(target=monitor.scrape) for _ in range(6)]
         for thread in threads:

@@ -568,7 +568,8 @@ SELECT p.sync, count(few.one) AS rows
 FROM unnest(%(syncs)s::text[], %(sources)s::text[]) AS p(sync, source) JOIN sync.sync_state s ON s.sync = p.sync
 LEFT JOIN LATERAL (
     SELECT 1 AS one FROM sync.interface_row r
-    WHERE r.sync = p.source AND r.settled_version >= coalesce(s.last_position, 0) LIMIT %(bound)s) AS few ON true
+    WHERE r.sync = p.source AND r.settled_version >= coalesce(s.last_position, 0)
+    ORDER BY r.settled_version LIMIT %(bound)s) AS few ON true
 GROUP BY p.sync
 
 -- name: figures_of_incidents
