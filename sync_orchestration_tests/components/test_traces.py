@@ -70,7 +70,7 @@ def test_a_request_that_fails_is_told_by_its_kind_and_not_by_its_text(
         assert not place.run(tags=request.tags).success
         spans = receiver.collect()
     (step,) = [s for s in spans if s.name == "read and land"]
-    asked = [s for s in spans if s.attributes.get("server.port") == 9]
+    asked = [s for s in spans if s.attributes.get("server.address") == "127.0.0.1:9"]
     assert asked
     assert all((s.is_error, s.attributes["error.type"]) == (True, "ConnectionError") for s in asked)
     assert (step.is_error, step.attributes["error.type"]) == (True, "Failure")
