@@ -62,8 +62,8 @@ LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --genera
 	--no-emit-index-url --no-header -q
 
 lock: ## renew requirements.lock from pyproject.toml, and of it what the image needs (needs uv)
-	$(LOCK) --group dev -o requirements.lock
-	$(LOCK) --extra celery --extra kubernetes -c requirements.lock -o deploy/requirements.lock
+	$(LOCK) --group dev --extra telemetry -o requirements.lock
+	$(LOCK) --extra celery --extra kubernetes --extra telemetry -c requirements.lock -o deploy/requirements.lock
 
 release: setup ## check and test what is committed, then tag it as VERSION=1.2.3; pushes nothing
 	@$(BIN)/python -m sync_orchestration_tests.release check "$(VERSION)"

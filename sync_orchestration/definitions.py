@@ -17,6 +17,7 @@ from sync_orchestration import defs as own_folder
 from sync_orchestration.components.connections import Connection, Connections
 from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.intake import Intake, IntakeModel, refuse_strangers, secret_variables
+from sync_orchestration.components.json_logs import follow_log_format
 from sync_orchestration.components.known_secrets import remember_secrets
 from sync_orchestration.components.maintenance import maintenance_definitions
 from sync_orchestration.components.mistakes import (
@@ -34,6 +35,7 @@ from sync_orchestration.components.notifications import (
 from sync_orchestration.components.record_sync import RecordSync
 from sync_orchestration.components.schema import schema_definitions
 from sync_orchestration.components.settings import SyncSettings
+from sync_orchestration.components.tracing import ENDPOINTS, start_tracing
 from sync_orchestration.components.wakes import wake_sensors
 from sync_orchestration.pipeline.errors import ConfigurationError
 
@@ -62,8 +64,10 @@ class Project:
 def load_project(defs_folder: ModuleType | None = None) -> Project:
     """Load every YAML of the package's defs/ and of the folder that SYNC_DEFS_DIR names, or of `defs_folder` alone.
 
-    Raises ConfigurationError, which names file and line of a mistake in it.
+    Raises ConfigurationError, which names file and line of a mistake in it. Logs and traces of the process follow what
+    the environment says of them from here on.
     """
+    follow_log_format()
     trees = [_tree(folder) for folder in ([defs_folder] if defs_folder else defs_folders())]
     with _plain_mistakes([tree.defs_module_path for tree in trees[1:]]):
         found = [component for tree in trees for component in tree.get_all_components(of_type=Connections)]
@@ -85,10 +89,11 @@ def load_project(defs_folder: ModuleType | None = None) -> Project:
         refuse_strangers(intake, syncs, connections)
     remember_secrets(
         [name for connection in connections.values() for name in connection.secret_variables()],
-        urls=[connection.url.removeprefix("$") for connection in connections.values()],
+        urls=[*(connection.url.removeprefix("$") for connection in connections.values()), *ENDPOINTS],
         messengers=[notifications.variable] if notifications else [],
     )
     remember_secrets(secret_variables(intake) if intake else [])
+    start_tracing()
     everything = dg.Definitions.merge(
         built,
         dg.Definitions(sensors=wake_sensors(intake, syncs)),

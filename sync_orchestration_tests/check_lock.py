@@ -20,10 +20,10 @@ _LOCKED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==(\S+)", re.MULTILINE)
 def problems() -> list[str]:
     """Return one sentence for each way in which the lock and pyproject.toml disagree."""
     project = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    always = project["project"]["dependencies"]
-    wanted = [Requirement(text) for text in [*always, *project["dependency-groups"]["dev"]]]
+    always, more = project["project"]["dependencies"], project["project"]["optional-dependencies"]
+    wanted = [Requirement(text) for text in [*always, *more["telemetry"], *project["dependency-groups"]["dev"]]]
     locked, image = _locked("requirements.lock"), _locked("deploy/requirements.lock")
-    extras = [text for extra in project["project"]["optional-dependencies"].values() for text in extra]
+    extras = [text for extra in more.values() for text in extra]
     found = [
         *_missing("requirements.lock", wanted, locked),
         *_missing("deploy/requirements.lock", [Requirement(text) for text in [*always, *extras]], image),

@@ -14,7 +14,9 @@ from sync_orchestration.cli.environment import load_settings, use_state_folder
 from sync_orchestration.cli.output import UsageError, out
 from sync_orchestration.cli.services import accepts, dagster_environment
 from sync_orchestration.cli.supervisor import Service
+from sync_orchestration.components.headless import dagster_instance
 from sync_orchestration.components.intake import intake_settings, missing_variables, pushed_syncs, references
+from sync_orchestration.components.run_figures import RunFollower, relays_of
 from sync_orchestration.definitions import Project, load_project
 from sync_orchestration.intake import IntakeSettings, intake_app
 from sync_orchestration.intake.documentation.markdown import codes_page, sync_page
@@ -39,7 +41,13 @@ def serve(host: str, port: int, certificate: Path | None, key: Path | None) -> N
     url = use_state_folder()
     migrate(url)
     config = uvicorn.Config(
-        intake_app(settings, url, references(project.syncs, project.connections)),
+        intake_app(
+            settings,
+            url,
+            references(project.syncs, project.connections),
+            relays_of(project.syncs),
+            RunFollower(dagster_instance, list(project.syncs.values())).look,
+        ),
         # Paths may hold secrets, and the name of the server helps only those who look for its holes.
         access_log=False,
         server_header=False,

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -17,6 +18,7 @@ from sync_orchestration.components.planning import order_what_changed
 from sync_orchestration.components.running import LogObserver, OpenSource, OpenTarget
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.components.source_settings import LookupSettings
+from sync_orchestration.components.tracing import traced
 from sync_orchestration.interface.database import DatabaseError
 from sync_orchestration.interface.lookups import answers_summary
 from sync_orchestration.interface.requeue import requeue_rows
@@ -83,9 +85,10 @@ def source_asset(settings: SyncSettings) -> dg.AssetsDefinition:
         started = time.monotonic()
         note_process(context)
         interface: InterfaceDatabase = context.resources.interface
-        with plain_failures(), interface.session() as conn:
-            opened = OpenSource.of(settings, getattr(context.resources, connection), context.log.warning)
-            reader = opened.reader(conn, context.run.run_id, _observer(context))
+        with traced(context, settings.name, "read and land"), plain_failures(), interface.session() as conn:
+            observer = _observer(context, connection)
+            opened = OpenSource.of(settings, getattr(context.resources, connection), observer.warn)
+            reader = opened.reader(conn, context.run.run_id, observer)
             policy, config = settings.retry_policy, settings.config_hash
             before = order_what_changed(conn, settings)
             with running_pass(conn, settings.name, policy, config, to_its_end=False):
@@ -162,7 +165,7 @@ def lookup_asset(settings: SyncSettings, lookup: LookupSettings) -> dg.AssetsDef
         started = time.monotonic()
         note_process(context)
         interface: InterfaceDatabase = context.resources.interface
-        with plain_failures(), interface.session() as conn:
+        with traced(context, settings.name, "look up ahead"), plain_failures(), interface.session() as conn:
             with running_pass(conn, settings.name, settings.retry_policy, settings.config_hash, to_its_end=False):
                 opened = OpenLookup.of(settings, getattr(context.resources, connection))
                 enquiry = opened.enquiry(conn)
@@ -206,8 +209,8 @@ def target_asset(settings: SyncSettings) -> dg.AssetsDefinition:
         started = time.monotonic()
         note_process(context)
         interface: InterfaceDatabase = context.resources.interface
-        with plain_failures(), interface.session() as conn:
-            observer = _observer(context)
+        with traced(context, settings.name, "map and write"), plain_failures(), interface.session() as conn:
+            observer = _observer(context, target)
             # Only a read of the source follows a changed configuration; this may be a run of the target alone.
             with running_pass(conn, settings.name, settings.retry_policy, None):
                 opened = open_target(settings, context.resources, observer.warn)
@@ -264,5 +267,6 @@ def status_metadata(conn: psycopg.Connection[Any], settings: SyncSettings) -> di
     return {**failing, **counts_metadata(by_status), **attempts, "state": state}
 
 
-def _observer(context: dg.AssetExecutionContext) -> LogObserver:
-    return LogObserver.on(context.log.info, context.log.warning)
+def _observer(context: dg.AssetExecutionContext, system: str) -> LogObserver:
+    extra = {"system": system}
+    return LogObserver.on(partial(context.log.info, extra=extra), partial(context.log.warning, extra=extra))

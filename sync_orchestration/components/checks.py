@@ -11,6 +11,7 @@ from sync_orchestration.components.metadata import failing_metadata, moment_of
 from sync_orchestration.components.running import OpenSource
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.components.source_settings import LookupSettings
+from sync_orchestration.components.tracing import traced
 from sync_orchestration.interface.rows import failing_keys, links
 from sync_orchestration.interface.state import read_state
 from sync_orchestration.pipeline.errors import SyncError
@@ -59,7 +60,7 @@ def feed_is_fresh(settings: SyncSettings) -> dg.AssetChecksDefinition:
     )
     def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         interface: InterfaceDatabase = context.resources.interface
-        with plain_failures(), interface.session() as conn:
+        with traced(context, settings.name, _FEED_IS_FRESH), plain_failures(), interface.session() as conn:
             try:
                 opened = OpenSource.of(settings, getattr(context.resources, connection))
                 head = head_of(opened.source, conn, settings.name)
@@ -147,7 +148,8 @@ def source_matches_target(settings: SyncSettings) -> dg.AssetChecksDefinition:
     )
     def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         interface: InterfaceDatabase = context.resources.interface
-        with plain_failures(), interface.session() as conn:
+        name = "source_matches_target"
+        with traced(context, settings.name, name), plain_failures(), interface.session() as conn:
             opened = OpenSource.of(settings, getattr(context.resources, source))
             to = open_target(settings, context.resources, context.log.warning)
             comparison = compare(

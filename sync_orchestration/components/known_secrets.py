@@ -14,6 +14,7 @@ SHORTEST = 8
 """Shorter ones are masked in what their own system says, and not everywhere: `admin` is part of too many words."""
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+_HEADERS = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")
 _variables: set[str] = set()
 _messengers: set[str] = set()
 _urls = {"SYNC_POSTGRES_URL", "SYNC_CELERY_URL", *_PROXIES, *map(str.lower, _PROXIES)}
@@ -35,7 +36,15 @@ def known_secrets() -> tuple[str, ...]:
         found.update(secrets_in(os.environ.get(name, "")))
     for name in _urls:
         found.update(passwords_in(os.environ.get(name, "")))
+    for name in _HEADERS:
+        found.update(_values_in(os.environ.get(name, "")))
     return tuple(sorted(secret for secret in found if len(secret) >= SHORTEST))
+
+
+def _values_in(headers: str) -> set[str]:
+    """Return the values of headers as OpenTelemetry lists them, `name=value,…`, and what follows a scheme in them."""
+    values = {unquote(one.partition("=")[2]).strip() for one in headers.split(",")}
+    return values | {value.partition(" ")[2].strip() for value in values}
 
 
 def passwords_in(url: str) -> list[str]:

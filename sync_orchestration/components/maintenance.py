@@ -24,6 +24,7 @@ from sync_orchestration.components.notifications import NotificationSettings
 from sync_orchestration.components.retention import purge_history_job, purge_history_schedule
 from sync_orchestration.components.running import LogObserver
 from sync_orchestration.components.settings import SyncSettings
+from sync_orchestration.components.tracing import traced
 from sync_orchestration.pipeline.errors import ConfigurationError
 from sync_orchestration.pipeline.sweep import reset
 
@@ -99,7 +100,7 @@ def _sync_records_job(syncs: Mapping[str, SyncSettings], connections: Mapping[st
     def chosen_records(context: dg.OpExecutionContext) -> None:
         config = context.op_config
         settings = syncs[config["sync"]]
-        with plain_failures(), _interface(context).session() as conn:
+        with traced(context, settings.name), plain_failures(), _interface(context).session() as conn:
             chosen = select_keys(settings, connections, config["domain"]) if config["domain"] else []
             keys = [*config["keys"], *chosen]
             if config["domain"]:
@@ -136,7 +137,7 @@ def _retry_job(syncs: Mapping[str, SyncSettings], connections: Mapping[str, Conn
     def failed_records(context: dg.OpExecutionContext) -> None:
         config = context.op_config
         settings = syncs[config["sync"]]
-        with plain_failures(), _interface(context).session() as conn:
+        with traced(context, settings.name), plain_failures(), _interface(context).session() as conn:
             result = retry_failed(
                 conn,
                 settings,
@@ -163,7 +164,7 @@ def _full_reconciliation_job(
     )
     def whole_source(context: dg.OpExecutionContext) -> None:
         settings = syncs[context.op_config["sync"]]
-        with plain_failures(), _interface(context).session() as conn:
+        with traced(context, settings.name), plain_failures(), _interface(context).session() as conn:
             result = read_everything(conn, settings, connections, context.run_id, _observer(context))
             _show(context, conn, settings, result)
 

@@ -13,6 +13,7 @@ from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.kinds import watched_paths
 from sync_orchestration.components.running import OpenSource, OpenTarget
 from sync_orchestration.components.settings import SyncSettings
+from sync_orchestration.components.tracing import traced
 from sync_orchestration.interface.fields_seen import Shape, landed_since, remember_fields, seen_fields
 from sync_orchestration.pipeline.errors import SyncError
 from sync_orchestration.pipeline.schema import (
@@ -124,7 +125,7 @@ def schema_is_as_mapped(settings: SyncSettings) -> dg.AssetChecksDefinition:
         resources = [getattr(context.resources, name) for name in settings.connections]
         if missing := [variable for resource in resources for variable in resource.missing_variables()]:
             return dg.AssetCheckResult(passed=True, description=f"switched off: {', '.join(missing)} not set")
-        with plain_failures(), interface.session() as conn:
+        with traced(context, settings.name, "schema_is_as_mapped"), plain_failures(), interface.session() as conn:
             source = interface if own else getattr(context.resources, settings.source.connection)
             target = getattr(context.resources, settings.target.connection)
             look = look_at_schema(conn, settings, source, target, remember=True)

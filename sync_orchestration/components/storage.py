@@ -6,6 +6,7 @@ from typing import Any
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 
+from sync_orchestration.components.json_logs import follow_log_format
 from sync_orchestration.interface.database import database_url
 
 
@@ -22,6 +23,7 @@ class SyncPostgresStorage(DagsterPostgresStorage):
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> "SyncPostgresStorage":
         del config_value
+        follow_log_format()  # the web server and the daemon load nothing else of this project
         return cls(postgres_url=for_psycopg2(database_url()), inst_data=inst_data)
 
 

@@ -8,6 +8,7 @@ from sync_orchestration.intake.contract import (
     SyncContract,
 )
 from sync_orchestration.intake.references import References, TargetUnreachableError
+from sync_orchestration.intake.run_figures import Quota, RunFigures, Times
 from sync_orchestration.intake.settings import Hook, IntakeSettings, Limits, Sender
 
 __all__ = [
@@ -17,10 +18,13 @@ __all__ = [
     "IntakeConfigurationError",
     "IntakeSettings",
     "Limits",
+    "Quota",
     "References",
     "RelatedModel",
+    "RunFigures",
     "Sender",
     "SyncContract",
     "TargetUnreachableError",
+    "Times",
     "intake_app",
 ]

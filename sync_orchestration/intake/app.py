@@ -1,8 +1,9 @@
 """The intake as an ASGI app."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
+from types import MappingProxyType
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -18,12 +19,13 @@ from sync_orchestration.intake.entrance import Entrance
 from sync_orchestration.intake.hooks import Hooks
 from sync_orchestration.intake.kinds import NO_METHOD, NO_METHOD_FOR_ADDRESS, CallError
 from sync_orchestration.intake.references import References
+from sync_orchestration.intake.run_figures import RunFigures
 from sync_orchestration.intake.service import Service
 from sync_orchestration.intake.settings import IntakeSettings
 from sync_orchestration.intake.storage import Storage
 from sync_orchestration.intake.watch import Watch
 
-_SPARE_SESSIONS = 3  # two for hooks, readiness and metrics, one for the announcer
+_SPARE_SESSIONS = 6  # two for hooks and readiness, one for the announcer, three for what metrics ask at once
 
 
 class IntakeApp:
@@ -42,14 +44,21 @@ class IntakeApp:
         self._storage.close()
 
 
-def intake_app(settings: IntakeSettings, database_url: str, references: Mapping[str, References]) -> IntakeApp:
+def intake_app(
+    settings: IntakeSettings,
+    database_url: str,
+    references: Mapping[str, References],
+    relays: Mapping[str, str] = MappingProxyType({}),
+    runs: Callable[[], RunFigures] | None = None,
+) -> IntakeApp:
     """Put the intake together. `references` has for each sync that needs one who looks up its related records.
 
-    The database is not touched before the first call. Raises IntakeConfigurationError.
+    For the metrics, `relays` names the sync that a sync reads from, and `runs` tells of the runs of all syncs. The
+    database is not touched before the first call. Raises IntakeConfigurationError.
     """
     limits = settings.limits
     storage = Storage(database_url, limits.running + _SPARE_SESSIONS, limits.database_seconds)
-    service = Service.of(settings, storage, references)
+    service = Service.of(settings, storage, references, relays, runs)
     announcer = Announcer(partial(_tell, storage))
     entrance = Entrance(settings, announcer)
     endpoints = Endpoints(settings, service, entrance)

@@ -1,8 +1,9 @@
 """The methods of the intake, the same for JSON-RPC and REST: push, status, schema."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from sync_orchestration.intake.checks import DataChecker, is_storable
@@ -20,8 +21,10 @@ from sync_orchestration.intake.kinds import (
 from sync_orchestration.intake.metrics import Metrics
 from sync_orchestration.intake.pushing import Pusher, PushReport
 from sync_orchestration.intake.references import References, RememberingReferences
+from sync_orchestration.intake.run_figures import RunFigures
 from sync_orchestration.intake.settings import IntakeSettings, Limits, Sender
 from sync_orchestration.intake.storage import Storage
+from sync_orchestration.intake.sync_metrics import SyncMetrics
 from sync_orchestration.interface.intake import PushedRow, pending_counts, pushed_rows
 
 _PENDING_BOUND = 100_000
@@ -49,10 +52,17 @@ class Service:
     _pushers: Mapping[str, Pusher] = field(repr=False)
 
     @classmethod
-    def of(cls, settings: IntakeSettings, storage: Storage, references: Mapping[str, References]) -> "Service":
-        """Put the service together. Raises IntakeConfigurationError."""
+    def of(
+        cls,
+        settings: IntakeSettings,
+        storage: Storage,
+        references: Mapping[str, References],
+        relays: Mapping[str, str] = MappingProxyType({}),
+        runs: Callable[[], RunFigures] | None = None,
+    ) -> "Service":
+        """Put the service together; `relays` and `runs` are for its metrics. Raises IntakeConfigurationError."""
         names = [contract.name for contract in settings.contracts]
-        metrics = Metrics(partial(_pending, storage, names))
+        metrics = Metrics(partial(_pending, storage, names), SyncMetrics(storage, names, relays, runs))
         return cls(settings.limits, storage, metrics, pushers(settings, references))
 
     def push(self, caller: Caller, sync: Any, records: Any, *, atomic: Any = False) -> PushReport:

@@ -3,10 +3,12 @@
 import logging
 import time
 
+from opentelemetry.trace import Span
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sync_orchestration.intake.answers import SECURITY_HEADERS, answer, refusal
+from sync_orchestration.intake.call_spans import call_span, note_answer
 from sync_orchestration.intake.incidents import incident
 from sync_orchestration.intake.rpc import failed
 
@@ -24,6 +26,10 @@ class Watch:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        with call_span(scope) as opened:
+            await self._handle(scope, receive, send, opened)
+
+    async def _handle(self, scope: Scope, receive: Receive, send: Send, opened: Span) -> None:
         started = time.perf_counter()
         status = 0
 
@@ -52,4 +58,6 @@ class Watch:
             route = getattr(scope.get("route"), "path", "-")
             milliseconds = (time.perf_counter() - started) * 1_000
             sender = scope.get("intake.sender", "-")
-            _access.info("%s %s %d %.0f ms, sender %s", scope["method"], route, status, milliseconds, sender)
+            said = "%s %s %d %.0f ms, sender %s"
+            _access.info(said, scope["method"], route, status, milliseconds, sender, extra={"system": sender})
+            note_answer(opened, scope["method"], route, status, sender)

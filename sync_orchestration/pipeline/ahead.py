@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import TypeVar
 
+from sync_orchestration.pipeline.spans import carried
+
 T = TypeVar("T")
 
 
@@ -22,9 +24,9 @@ def one_ahead(answers: Iterator[T]) -> Iterator[Iterator[T]]:
 
 
 def _handed_over(answers: Iterator[T], thread: ThreadPoolExecutor) -> Iterator[T]:
-    coming = thread.submit(_next_if_any, answers)
+    coming = thread.submit(carried(_next_if_any), answers)
     while found := coming.result():
-        coming = thread.submit(_next_if_any, answers)
+        coming = thread.submit(carried(_next_if_any), answers)
         yield from found
 
 

@@ -16,6 +16,7 @@ from sync_orchestration.pipeline.ahead import one_ahead
 from sync_orchestration.pipeline.chunk import Chunk
 from sync_orchestration.pipeline.history import first_position, head_of, refuse_foreign_history, refuse_rewound
 from sync_orchestration.pipeline.protocols import Change, Observer, Source, SourceHead, SourceRecord
+from sync_orchestration.pipeline.spans import each_read, span, within
 from sync_orchestration.pipeline.windows import Window, window_at
 
 Feed = Literal["versions", "times", "sweep"]
@@ -89,7 +90,7 @@ class Reader:
         """
         state = self._begin_baseline(head)
         position = state.baseline_from or 0
-        with one_ahead(self.source.snapshot(state.baseline_after)) as pages:
+        with one_ahead(each_read(self.source.snapshot(state.baseline_after))) as pages:
             for page in pages:
                 if page:
                     self._land_page(page, position)
@@ -133,7 +134,7 @@ class Reader:
         listed: list[int] = []
         if self.landing.feed != "versions":
             return listed
-        for page in self.source.changes(max(position + 1 - self.landing.overlap, 0)):
+        for page in each_read(self.source.changes(max(position + 1 - self.landing.overlap, 0))):
             listed += [change.position for change in page.changes if change.position <= position]
             if page.next_position > position:
                 break
@@ -174,7 +175,7 @@ class Reader:
     def _chunks(self, start: int, until: int | None, known: set[int]) -> Iterator[Chunk]:
         """Gather pages into chunks of bounded size; positions landed before are passed over."""
         chunk = Chunk(start)
-        for page in self.source.changes(start):
+        for page in each_read(self.source.changes(start)):
             if self.landing.feed == "versions":
                 refuse_rewound(read_state(self.conn, self.landing.sync), page.newest)
             for change in page.changes:
@@ -235,7 +236,7 @@ class Reader:
         """
         sync = self.landing.sync
         cursor = read_state(self.conn, sync).last_position or 0
-        for page in self.source.changes(cursor):
+        for page in each_read(self.source.changes(cursor)):
             # A page's nodes may share its last position, which moves when a node joins or leaves: no row may go back.
             changes = self._newest_wins(list(page.changes), page.next_position)
             records = self._current(changes, self._fetched(changes))
@@ -310,7 +311,7 @@ class Reader:
     def _fetched(self, changes: Sequence[Change], *, always: bool = False) -> Mapping[str, SourceRecord]:
         """Ask the source for the records behind changes; `always`: also for those that are said to be deleted."""
         keys = [c.key for c in changes if c.payload is None and (always or c.operation != "delete")]
-        return self.source.fetch(keys) if keys else {}
+        return within("read", self.source.fetch, keys) if keys else {}
 
     def _current(self, changes: Sequence[Change], fetched: Mapping[str, SourceRecord]) -> list[LandedRecord]:
         """Return the newest state of each record; one that is gone before it could be fetched is a delete."""
@@ -364,6 +365,7 @@ class Reader:
             self._first_window = read_state(self.conn, self.landing.sync).first_window or ""
         return max(window_at(position, self.landing.window_size).key, self._first_window)
 
+    @span("land")
     def _store(self, records: Iterable[LandedRecord], *, force: bool = False) -> int:
         return rows.land(
             self.conn,

@@ -11,6 +11,7 @@ from psycopg import Connection
 from sync_orchestration.interface.lookups import fresh_answers, store_answers
 from sync_orchestration.interface.rows import ClaimedRow, Payload
 from sync_orchestration.mapping.records import RecordError
+from sync_orchestration.pipeline.spans import span
 
 ANSWER = "register"
 """Under this name a record's mapping finds what was looked up."""
@@ -85,6 +86,7 @@ class Enquiry:
     only_kept: bool = False
     counts: LookupCounts = field(default_factory=LookupCounts)
 
+    @span("look up")
     def ask_about(self, payloads: Sequence[Payload]) -> dict[str, list[Payload]]:
         """Return the bodies by number for all askable records, each number once; what was asked is kept at once.
 

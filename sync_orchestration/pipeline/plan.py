@@ -13,6 +13,7 @@ from sync_orchestration.mapping.records import MappedRecord, RecordError, Refere
 from sync_orchestration.mapping.scrub import SENSITIVE_NAMES, scrub
 from sync_orchestration.pipeline.lookup import Question
 from sync_orchestration.pipeline.protocols import CurrentRecord, Target, TargetRecord
+from sync_orchestration.pipeline.spans import span
 
 Action = Literal["create", "update", "delete", "unchanged", "skip", "fail", "wait"]
 
@@ -85,6 +86,7 @@ class PlannedWrite:
     awaits: str | None = None
 
 
+@span("map")
 def plan_writes(
     rows: Sequence[ClaimedRow],
     translation: Translation,

@@ -19,6 +19,7 @@ from sync_orchestration.pipeline.guard import DeleteGuard, held_message
 from sync_orchestration.pipeline.passes import progress
 from sync_orchestration.pipeline.plan import PlannedWrite, Translation, plan_writes
 from sync_orchestration.pipeline.protocols import Observer, Outcome, PartlyDoneError, Target
+from sync_orchestration.pipeline.spans import span
 
 _RETRY_DELAYS = [timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6)]
 
@@ -148,6 +149,7 @@ class Writer:
             and not plan.changes[name][1]
         )
 
+    @span("write")
     def _apply(self, planned: Sequence[PlannedWrite]) -> tuple[dict[str, Outcome], SyncError | None]:
         """Send the planned writes; returns the outcome of each, and what stopped it if not all have one."""
         upserts = [p for p in planned if p.action in ("create", "update") and p.record is not None]
@@ -196,6 +198,7 @@ class Writer:
     def _delete(self, planned: Sequence[PlannedWrite]) -> Mapping[str, Outcome]:
         return self.target.delete([p.record for p in planned if p.record is not None])
 
+    @span("settle")
     def _settle(self, planned: Sequence[PlannedWrite], outcomes: dict[str, Outcome], started_at: datetime) -> None:
         settlements = [self._settlement(plan, outcomes.get(plan.row.record_key), started_at) for plan in planned]
         attempts = [

@@ -18,6 +18,7 @@ from sync_orchestration.mapping.scrub import longest_form, mask
 from sync_orchestration.pipeline.errors import ConfigurationError, UnavailableError
 from sync_orchestration.systems.http_faults import never_arrived, retry_after, root_cause, took_too_long
 from sync_orchestration.systems.quiet_logs import silence
+from sync_orchestration.systems.request_spans import note_status, request_span
 from sync_orchestration.systems.sessions import open_session
 from sync_orchestration.systems.sharing import Pause, Turns
 
@@ -253,8 +254,10 @@ class HttpClient:
         if self._on_request is not None:
             self._on_request()
         try:
-            with self._turn(what):
-                return self._exchange(method, path, params, data, headers, what)
+            with self._turn(what), request_span(self.settings.name, self.settings.server, method, path) as opened:
+                answer = self._exchange(method, path, params, data, headers, what)
+                note_status(opened, answer.status)
+                return answer
         except requests.exceptions.SSLError as error:
             raise self._tls_fault(error) from None
         except requests.exceptions.ConnectTimeout:

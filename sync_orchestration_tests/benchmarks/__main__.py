@@ -5,6 +5,7 @@ import sys
 
 from sync_orchestration_tests.benchmarks.intake import compare_intake
 from sync_orchestration_tests.benchmarks.landing import compare_landing
+from sync_orchestration_tests.benchmarks.observing import compare_observing
 from sync_orchestration_tests.benchmarks.outage import measure_outage
 from sync_orchestration_tests.benchmarks.recovery import measure_recovery
 from sync_orchestration_tests.benchmarks.sending import compare_sending
@@ -18,7 +19,7 @@ def main() -> None:
     parser.add_argument(
         "which",
         nargs="?",
-        choices=["landing", "writing", "sending", "intake", "turns", "recovery", "spreading"],
+        choices=["landing", "writing", "sending", "intake", "turns", "observing", "recovery", "spreading"],
         help="only one of them",
     )
     parser.add_argument("--rounds", type=int, default=5, help="times that ours and the bare steps are run in turn")
@@ -36,6 +37,8 @@ def main() -> None:
         sys.stdout.write(measure_turns() + "\n")
     if options.which == "spreading":
         sys.stdout.write(measure_spreading() + "\n")
+    if options.which == "observing":
+        sys.stdout.write(compare_observing(options.rounds) + "\n")
     if options.which == "recovery":
         sys.stdout.write((measure_outage() if options.outage else measure_recovery(options.rounds)) + "\n")
 

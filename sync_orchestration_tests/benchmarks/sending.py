@@ -79,15 +79,15 @@ def _cells(sent: Sent) -> tuple[str, ...]:
 
 
 def _sized(server: str, companies: int) -> tuple[Sent, Sent]:
-    with _world(companies) as urls, fresh_database(server) as database:
+    with world(companies) as urls, fresh_database(server) as database:
         return in_own_process(send_once, *urls, database), in_own_process(send_once, *urls, database)
 
 
 def _against_script(server: str) -> float:
     """Return how many times as long the script takes, both measured now."""
-    with _world(SCRIPT_RECORDS) as urls, fresh_database(server) as database:
+    with world(SCRIPT_RECORDS) as urls, fresh_database(server) as database:
         ours = in_own_process(send_once, *urls, database)
-    with _world(0) as (_, rest):
+    with world(0) as (_, rest):
         script = in_own_process(script_sends, rest, SCRIPT_RECORDS)
     return script / ours.send_seconds
 
@@ -130,14 +130,15 @@ def script_sends(rest_url: str, records: int) -> float:
 
 
 @contextmanager
-def _world(companies: int) -> Iterator[tuple[str, str]]:
-    with elsewhere(_serve_odoo, companies) as odoo, elsewhere(_serve_rest) as rest:
+def world(companies: int, latency: float = LATENCY_SECONDS) -> Iterator[tuple[str, str]]:
+    """Serve an Odoo with companies, and an API that takes `latency` seconds a request; yields their addresses."""
+    with elsewhere(_serve_odoo, companies) as odoo, elsewhere(_serve_rest, latency) as rest:
         yield odoo, rest
 
 
 def _serve_odoo(line: Line, companies: int) -> None:
-    world = OdooWorld(19, api_key=ODOO_KEY, switches=OdooSwitches(simulate_costs=False))
-    country = world.call("res.country", "search", [["code", "=", "CZ"]])[0]
+    odoo = OdooWorld(19, api_key=ODOO_KEY, switches=OdooSwitches(simulate_costs=False))
+    country = odoo.call("res.country", "search", [["code", "=", "CZ"]])[0]
     values = [
         {
             "name": f"Company {n}",
@@ -149,15 +150,15 @@ def _serve_odoo(line: Line, companies: int) -> None:
         for n in range(companies)
     ]
     if values:
-        world.call("res.partner", "create", values)
-    with serve(odoo_app(world)) as url:
+        odoo.call("res.partner", "create", values)
+    with serve(odoo_app(odoo)) as url:
         line.send(url)
         until_closed(line)
 
 
-def _serve_rest(line: Line) -> None:
-    world = RestWorld(token=_TOKEN)
-    world.switches = RestSwitches(latency_seconds=LATENCY_SECONDS)
-    with serve(rest_app(world)) as url:
+def _serve_rest(line: Line, latency: float) -> None:
+    api = RestWorld(token=_TOKEN)
+    api.switches = RestSwitches(latency_seconds=latency)
+    with serve(rest_app(api)) as url:
         line.send(url)
         until_closed(line)

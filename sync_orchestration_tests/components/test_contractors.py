@@ -22,8 +22,10 @@ from sync_orchestration.components import triggers
 from sync_orchestration.components.assets import status_metadata
 from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.headless import RunReport, bring_up_to_date
+from sync_orchestration.components.run_figures import RunFollower
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.definitions import Project
+from sync_orchestration.intake import Quota
 from sync_orchestration.interface.database import connect
 from sync_orchestration.interface.pauses import SharedPause
 from sync_orchestration.interface.state import change_state, database_time, lock_state, read_state
@@ -592,4 +594,7 @@ def test_the_quota_is_a_check_of_the_answers_and_costs_nothing(world: Everything
         (check,) = [e for e in result.get_asset_check_evaluations() if e.asset_check_key == key]
         assert check.passed is passed
         assert f"{spent} of {limit} spent" in str(check.description)
+    sweep = world.project.syncs[SWEEP]
+    told = RunFollower(lambda: world.instance, [sweep]).look().quotas
+    assert Quota("kontur", "req & egrDetails", spent, spent) in told, "monitoring tells what the newest check has found"
     assert world.kontur.spent() == spent

@@ -2,9 +2,11 @@
 
 import re
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from sync_orchestration_tests.intake.world import FEED_SECRET, Intake, partner, serve_intake, with_limits
+from sync_orchestration_tests.span_receiver import receiving, tracing_to
 
 
 def figures(intake: Intake) -> dict[str, float]:
@@ -80,3 +82,19 @@ def test_an_address_that_does_not_exist_is_told_in_json(intake: Intake) -> None:
     answer = intake.get("/rpc")
     assert (answer.status_code, answer.json()["error"]["code"]) == (405, "wrong_verb")
     assert answer.headers["Allow"] == "POST"
+
+
+def test_a_call_is_a_part_of_the_trace_that_its_sender_tells(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
+    trace, span = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+    with receiving() as receiver, tracing_to(receiver.url, monkeypatch):
+        for header in (f"00-{trace}-{span}-01", "no trace at all"):
+            body = {"records": [partner("KEY")]}
+            intake.post("/v1/partners/records", body, headers={"traceparent": header, "tracestate": "x=1"})
+        intake.get("/healthz")
+        theirs, own = receiver.collect()
+    assert (theirs.trace, theirs.parent) == (trace, span)
+    assert theirs.name == "POST /v1/{sync}/records"
+    assert theirs.attributes["http.response.status_code"] == 200
+    assert theirs.attributes["intake.sender"] == "shop"
+    assert own.trace != trace
+    assert not own.parent

@@ -602,3 +602,50 @@ VALUES (%(sync)s, %(side)s, %(field)s, %(kind)s, %(required)s, %(readonly)s, %(s
 SELECT payload FROM sync.interface_row
 WHERE sync = %(sync)s AND payload IS NOT NULL AND (%(since)s::timestamptz IS NULL OR received_at > %(since)s)
 ORDER BY received_at DESC LIMIT %(limit)s
+
+-- What monitoring asks for again and again. Each statement reads a bounded number of rows by an index, whatever the
+-- table holds; counts_by_status alone does not, and is asked rarely.
+-- name: figures_of_states
+SELECT sync, status, error IS NOT NULL AS has_error, last_position, count_processed, try_count FROM sync.sync_state
+
+-- Rows are written in the order of their positions, so the oldest is among the first.
+-- name: figures_of_waiting
+SELECT s.sync, extract(epoch FROM clock_timestamp() - w.oldest)::float8 AS seconds
+FROM unnest(%(syncs)s::text[]) AS s(sync) CROSS JOIN LATERAL (
+    SELECT min(few.received_at) AS oldest FROM (
+        SELECT received_at FROM sync.interface_row r
+        WHERE r.sync = s.sync AND status IN ('pending', 'processing')
+        ORDER BY partition_key, position LIMIT %(bound)s) AS few) AS w
+WHERE w.oldest IS NOT NULL
+
+-- name: figures_of_failing
+SELECT s.sync, few.code, count(*) AS rows
+FROM unnest(%(syncs)s::text[]) AS s(sync) CROSS JOIN LATERAL (
+    SELECT coalesce(error_code, 'unknown') AS code FROM sync.interface_row r
+    WHERE r.sync = s.sync AND status = 'failed' LIMIT %(bound)s) AS few
+GROUP BY s.sync, few.code
+
+-- name: figures_of_relays
+SELECT p.sync, count(few.one) AS rows
+FROM unnest(%(syncs)s::text[], %(sources)s::text[]) AS p(sync, source) JOIN sync.sync_state s ON s.sync = p.sync
+LEFT JOIN LATERAL (
+    SELECT 1 AS one FROM sync.interface_row r
+    WHERE r.sync = p.source AND r.settled_version >= coalesce(s.last_position, 0)
+    ORDER BY r.settled_version LIMIT %(bound)s) AS few ON true
+GROUP BY p.sync
+
+-- name: figures_of_incidents
+SELECT subject, kind, count(*) AS incidents FROM sync.incident WHERE closed_at IS NULL GROUP BY subject, kind
+
+-- The newest attempt that is visible, and which transactions may still hold an older one back.
+-- name: attempts_horizon
+SELECT coalesce(max(id), 0) AS newest, pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest_running,
+       pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next_transaction
+FROM sync.interface_attempt
+
+-- name: figures_of_attempts
+SELECT sync, status, count(*) AS attempts FROM sync.interface_attempt
+WHERE id > %(after)s AND id <= %(until)s GROUP BY sync, status
+
+-- name: limit_statement
+SELECT set_config('statement_timeout', %(statement_ms)s::text, true)

@@ -10,6 +10,7 @@ from sync_orchestration.mapping.diff import changed_fields
 from sync_orchestration.mapping.records import RecordError, Reference
 from sync_orchestration.pipeline.errors import ConfigurationError
 from sync_orchestration.pipeline.protocols import CurrentRecord, Outcome, TargetRecord
+from sync_orchestration.pipeline.spans import carried
 from sync_orchestration.systems.alfresco.dialect import Dialect
 
 
@@ -55,7 +56,7 @@ class AlfrescoTarget:
     def upsert(self, records: Sequence[TargetRecord], current: Mapping[str, CurrentRecord]) -> Mapping[str, Outcome]:
         """Change what differs of each node, and nothing else of it."""
         with ThreadPoolExecutor(max_workers=self.parallel) as pool:
-            outcomes = list(pool.map(lambda record: self._change(record, current[record.key]), records))
+            outcomes = list(pool.map(carried(self._change), records, (current[record.key] for record in records)))
         return dict(zip((record.key for record in records), outcomes, strict=True))
 
     def delete(self, records: Sequence[TargetRecord]) -> Mapping[str, Outcome]:

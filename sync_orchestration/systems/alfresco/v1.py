@@ -11,10 +11,13 @@ from typing import Any
 from urllib.parse import quote
 
 from sync_orchestration.pipeline.errors import ConfigurationError, UnavailableError
+from sync_orchestration.pipeline.spans import carried
 from sync_orchestration.systems.alfresco.dialect import Node, NodePage, Properties, Refusal
 from sync_orchestration.systems.http import Answer, HttpClient
+from sync_orchestration.systems.request_spans import KeyedPath
 
 _API = "/alfresco/api/-default-/public"
+_NODES = f"{_API}/alfresco/versions/1/nodes"
 _PARALLEL_READS = 4
 _NODES_TO_SKIP = 100
 _REFUSALS = {
@@ -68,7 +71,7 @@ class AlfrescoV1:
     def read(self, node_ids: Sequence[str]) -> Mapping[str, Properties]:
         """Read nodes each by itself, a few at a time: the REST API has no batch read."""
         with ThreadPoolExecutor(max_workers=_PARALLEL_READS) as pool:
-            read = dict(zip(node_ids, pool.map(self._node, node_ids), strict=True))
+            read = dict(zip(node_ids, pool.map(carried(self._node), node_ids), strict=True))
         return {node_id: properties for node_id, properties in read.items() if properties is not None}
 
     def _node(self, node_id: str) -> Properties | None:
@@ -183,7 +186,7 @@ def _entry_in(body: Any) -> dict[str, Any] | None:
 def _path_of(node_id: str) -> str | None:
     """Return the path of a node; None for an id that would lead out of it: dots are climbed by, even when quoted."""
     segment = quote(node_id, safe="", errors="replace")
-    return None if segment in ("", ".", "..") else f"{_API}/alfresco/versions/1/nodes/{segment}"
+    return None if segment in ("", ".", "..") else KeyedPath(f"{_NODES}/{segment}", f"{_NODES}/{{id}}")
 
 
 def _summary(answer: Answer, http: HttpClient) -> str:

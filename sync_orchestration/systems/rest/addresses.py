@@ -7,6 +7,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 from sync_orchestration.mapping.records import RecordError
 from sync_orchestration.pipeline.errors import ConfigurationError
 from sync_orchestration.systems.http import HttpClient
+from sync_orchestration.systems.request_spans import KeyedPath
 
 _PLACE = re.compile(r"\{([^{}]*)\}")
 _PORTS = {"http": 80, "https": 443}
@@ -29,7 +30,7 @@ def filled(template: str, values: Mapping[str, str]) -> str | RecordError:
     for segment, given in zip(segments, path.split("/"), strict=True):
         if _PLACE.search(given) and segment in _LEADS_ELSEWHERE:
             return RecordError("bad_id", None, f"'{segment}' cannot be part of the path {template}")
-    return "/".join(segments) + separator + _with_values(query, values)
+    return KeyedPath("/".join(segments) + separator + _with_values(query, values), template)
 
 
 def _with_values(text: str, values: Mapping[str, str]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from sync_orchestration.mapping.records import JSON, RecordError
 from sync_orchestration.pipeline.errors import ConfigurationError
 from sync_orchestration.pipeline.protocols import CurrentRecord, TargetRecord
+from sync_orchestration.pipeline.spans import carried
 from sync_orchestration.systems.http import Answer
 from sync_orchestration.systems.rest.addresses import filled
 from sync_orchestration.systems.rest.answers import refused_credentials, refused_rights, said_by
@@ -40,7 +41,7 @@ class Looker:
         if waiting:
             rest = waiting[::-1]
             with ThreadPoolExecutor(max_workers=self.resource.parallel) as pool:
-                found.update(zip((r.key for r in rest), pool.map(self._look_at, rest), strict=True))
+                found.update(zip((r.key for r in rest), pool.map(carried(self._look_at), rest), strict=True))
         return found
 
     def _look_at(self, record: TargetRecord) -> Found:

@@ -10,6 +10,7 @@ from sync_orchestration.mapping.diff import payload_hash
 from sync_orchestration.mapping.records import JSON, RecordError
 from sync_orchestration.pipeline.errors import SyncError, UnavailableError, may_have_acted
 from sync_orchestration.pipeline.protocols import Outcome, PartlyDoneError
+from sync_orchestration.pipeline.spans import carried
 from sync_orchestration.systems.http import Answer
 from sync_orchestration.systems.rest.answers import refused_rights
 from sync_orchestration.systems.rest.settings import Call, Resource
@@ -88,7 +89,7 @@ class Sender:
             run_one(waiting.pop())
         if waiting and not stopped:
             with ThreadPoolExecutor(max_workers=self.resource.parallel) as pool:
-                list(pool.map(run_one, reversed(waiting)))
+                list(pool.map(carried(run_one), reversed(waiting)))
         if not stopped:
             return outcomes
         cause = next((error for error in stopped if may_have_acted(error)), stopped[0])

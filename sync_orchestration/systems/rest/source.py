@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from sync_orchestration.mapping.records import JSON, RecordError
 from sync_orchestration.pipeline.errors import ConfigurationError, UnavailableError
 from sync_orchestration.pipeline.protocols import Change, ChangePage, InventoryItem, SourceHead, SourceRecord
+from sync_orchestration.pipeline.spans import carried
 from sync_orchestration.systems.rest.addresses import filled
 from sync_orchestration.systems.rest.answers import fault_of
 from sync_orchestration.systems.rest.listing import ChangedBy, Collection, Listed, ListPage, pages
@@ -75,7 +76,7 @@ class RestSource:
         paths = {key: path for key in keys if isinstance(path := self._path_of(key), str)}
         if paths:
             with ThreadPoolExecutor(max_workers=self.collection.parallel) as pool:
-                answers = pool.map(lambda item: self._fetched(*item), paths.items())
+                answers = pool.map(carried(self._fetched), paths.keys(), paths.values())
                 found.update((record.key, record) for record in answers if record is not None)
         if unlisted := set(keys) - paths.keys():
             for page in self._present():
