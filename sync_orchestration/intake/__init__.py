@@ -7,20 +7,25 @@ from sync_orchestration.intake.contract import (
     RelatedModel,
     SyncContract,
 )
+from sync_orchestration.intake.records.views import Comparison, Mapped, SyncView
 from sync_orchestration.intake.references import References, TargetUnreachableError
-from sync_orchestration.intake.settings import Hook, IntakeSettings, Limits, Sender
+from sync_orchestration.intake.settings import Hook, IntakeSettings, Limits, Operator, Sender
 
 __all__ = [
+    "Comparison",
     "FieldContract",
     "Hook",
     "IntakeApp",
     "IntakeConfigurationError",
     "IntakeSettings",
     "Limits",
+    "Mapped",
+    "Operator",
     "References",
     "RelatedModel",
     "Sender",
     "SyncContract",
+    "SyncView",
     "TargetUnreachableError",
     "intake_app",
 ]

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
+from types import MappingProxyType
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -17,13 +18,16 @@ from sync_orchestration.intake.endpoints import Endpoints, tell_refusal
 from sync_orchestration.intake.entrance import Entrance
 from sync_orchestration.intake.hooks import Hooks
 from sync_orchestration.intake.kinds import NO_METHOD, NO_METHOD_FOR_ADDRESS, CallError
+from sync_orchestration.intake.records.desk import DESKS
+from sync_orchestration.intake.records.routes import record_routes
+from sync_orchestration.intake.records.views import SyncView
 from sync_orchestration.intake.references import References
 from sync_orchestration.intake.service import Service
 from sync_orchestration.intake.settings import IntakeSettings
 from sync_orchestration.intake.storage import Storage
 from sync_orchestration.intake.watch import Watch
 
-_SPARE_SESSIONS = 3  # two for hooks, readiness and metrics, one for the announcer
+_SPARE_SESSIONS = 3 + DESKS  # two for hooks, readiness and metrics, one for the announcer, the record browser's own
 
 
 class IntakeApp:
@@ -42,8 +46,15 @@ class IntakeApp:
         self._storage.close()
 
 
-def intake_app(settings: IntakeSettings, database_url: str, references: Mapping[str, References]) -> IntakeApp:
+def intake_app(
+    settings: IntakeSettings,
+    database_url: str,
+    references: Mapping[str, References],
+    views: Mapping[str, SyncView] = MappingProxyType({}),
+) -> IntakeApp:
     """Put the intake together. `references` has for each sync that needs one who looks up its related records.
+
+    `views` has for each sync what the record browser knows of it beside its rows.
 
     The database is not touched before the first call. Raises IntakeConfigurationError.
     """
@@ -61,7 +72,7 @@ def intake_app(settings: IntakeSettings, database_url: str, references: Mapping[
         storage.close()
 
     app = Starlette(
-        routes=[*endpoints.routes(), *hooks.routes()],
+        routes=[*endpoints.routes(), *hooks.routes(), *record_routes(settings, storage, views)],
         middleware=[Middleware(Watch)],
         exception_handlers={CallError: tell_refusal, HTTPException: _no_such_address},
         lifespan=lifespan,

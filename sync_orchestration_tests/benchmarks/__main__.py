@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from sync_orchestration_tests.benchmarks.browsing import measure_browsing
 from sync_orchestration_tests.benchmarks.intake import compare_intake
 from sync_orchestration_tests.benchmarks.landing import compare_landing
 from sync_orchestration_tests.benchmarks.outage import measure_outage
@@ -14,7 +15,10 @@ from sync_orchestration_tests.benchmarks.writing import count_writing
 def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks", description="Measure; prints tables of plain text.")
     parser.add_argument(
-        "which", nargs="?", choices=["landing", "writing", "sending", "intake", "recovery"], help="only one of them"
+        "which",
+        nargs="?",
+        choices=["landing", "writing", "sending", "intake", "recovery", "browsing"],
+        help="only one of them",
     )
     parser.add_argument("--rounds", type=int, default=5, help="times that ours and the bare steps are run in turn")
     parser.add_argument("--outage", action="store_true", help="recovery: after an outage instead of a kill")
@@ -27,6 +31,8 @@ def main() -> None:
         sys.stdout.write(compare_sending(options.rounds) + "\n\n")
     if options.which in (None, "intake"):
         sys.stdout.write(compare_intake(options.rounds) + "\n")
+    if options.which == "browsing":
+        sys.stdout.write(measure_browsing(options.rounds) + "\n")
     if options.which == "recovery":
         sys.stdout.write((measure_outage() if options.outage else measure_recovery(options.rounds)) + "\n")
 

@@ -37,6 +37,7 @@ SECRETS = {
     "KONTUR_KEY": "kontur-geheim-90d3f1a2b7c6",
     "REST_TOKEN": "rest-geheim-6a1f~c08.d5e9_b",
     "INTAKE_TOKEN": "intake-geheim-2d7c91e0ab34",
+    "INTAKE_OPERATOR_TOKEN": "operator-geheim-8e5f0b3d92a6",
     "INTAKE_HOOK_SECRET": "hook-geheim-c4b8a6f21e07",
 }
 NOTIFY_PASSWORD, NOTIFY_TOKEN = "notify-geheim-77ab", "notifygeheim0123456789abcdef"
