@@ -18,7 +18,7 @@ from sync_orchestration.intake.records.filters import as_query
 from sync_orchestration.interface.browsing import Place, RowFilter, browse, counts_up_to, parameters
 from sync_orchestration.interface.database import connect
 from sync_orchestration.interface.queries import query
-from sync_orchestration.interface.rows import LandedRecord, Scope, Settlement, claim, hire_worker, land, settle
+from sync_orchestration.interface.rows import LandedRecord, Payload, Scope, Settlement, claim, hire_worker, land, settle
 from sync_orchestration.mapping.diff import payload_hash
 from sync_orchestration.sandbox.server import serve
 from sync_orchestration_tests.benchmarks.report import table
@@ -183,7 +183,7 @@ def _cost(server: str, rounds: int, *, with_indexes: bool) -> tuple[float, float
 
 
 def _lived(conn: psycopg.Connection[Any]) -> tuple[float, float, float]:
-    payloads = [
+    payloads: list[Payload] = [
         {
             "id": n,
             "name": f"Company {n} {n * 7919 % 100_003}",

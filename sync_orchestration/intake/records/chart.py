@@ -116,11 +116,12 @@ def _bars(codes: Sequence[str], numbers: dict[date, Counter[str]], top: int) -> 
         below = 0
         for shade, code in enumerate(codes):
             if rows := counts[code]:
-                height = _y(below, top) - _y(below + rows, top)
+                y = _y(below + rows, top)
+                height = round(_y(below, top) - y, 1)
                 title = f"{day.isoformat()}: {rows:,} {code}"
-                bars.append(Bar(_x(place) + 2, _y(below + rows, top), _step() - 4, height, shade, title))
+                bars.append(Bar(round(_x(place) + 2, 1), y, round(_step() - 4, 1), height, shade, title))
                 below += rows
-    return [Bar(*(round(v, 1) for v in (b.x, b.y, b.width, b.height)), b.shade, b.title) for b in bars]
+    return bars
 
 
 def _step() -> float:
@@ -137,6 +138,6 @@ def _y(rows: float, top: int) -> float:
 
 def _round_up(number: int) -> int:
     """Return the next even number with one or two leading digits, so that the axis has plain marks."""
-    unit = 10 ** max(0, len(str(number)) - 2)
+    unit = int("1".ljust(len(str(number)) - 1, "0"))
     rounded = -(-number // (2 * unit)) * 2 * unit
     return max(2, rounded)

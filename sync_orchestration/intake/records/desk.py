@@ -138,7 +138,7 @@ class Desk:
         """Run what needs the database, but no bounds, in this thread. Raises CallError."""
         return self._storage.run(job)
 
-    def show(self, visit: Visit, template: str, status: int = 200, **values: object) -> Response:
+    def show(self, visit: Visit, template: str, status: int = 200, **values: Any) -> Response:
         """Return a page for a visitor."""
         return page(template, status, visitor=visit.visitor, **values)
 
