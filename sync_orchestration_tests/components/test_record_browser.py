@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from sync_orchestration.components.database import InterfaceDatabase
-from sync_orchestration.components.intake import intake_settings, missing_variables
+from sync_orchestration.components.intake import intake_settings, missing_variables, references
 from sync_orchestration.components.metadata import failing_metadata
 from sync_orchestration.components.record_views import record_views
 from sync_orchestration.components.run_requests import SYNC_TAG
@@ -245,7 +245,12 @@ def served(desk: Desk, database_url: str, monkeypatch: pytest.MonkeyPatch) -> It
     project = desk.place.project
     assert project.intake is not None
     settings = intake_settings(project.intake, project.syncs, "http://localhost")
-    app = intake_app(settings, database_url, {}, record_views(project.syncs, project.connections))
+    app = intake_app(
+        settings,
+        database_url,
+        references(project.syncs, project.connections),
+        record_views(project.syncs, project.connections),
+    )
     try:
         with serve(app) as url:
             yield url
@@ -269,7 +274,10 @@ def test_from_the_button_to_the_mended_record(desk: Desk, served: str) -> None:
 
     page = f"/records/{SYNC}/flexi/{broken}"
     assert broken in get("/records?status=failed")
-    assert json.dumps(desk.place.company.record("adresar", int(broken))["kod"])[1:-1] in get(page)  # type: ignore[index]
+    received = desk.row(broken).payload or {}
+    assert f'"nazev": {html.escape(json.dumps(received["nazev"], ensure_ascii=False))}'.replace('"', "&#34;") in get(
+        page
+    )
     desk.place.company.update("adresar", int(broken), {"email": "info@alfa.example"})
     press("/records/ask", word="retry")
     desk.follow(desk.requested())

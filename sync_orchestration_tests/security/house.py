@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.headless import RunReport, bring_up_to_date
 from sync_orchestration.components.intake import intake_settings, references
+from sync_orchestration.components.record_views import record_views
 from sync_orchestration.definitions import Project
 from sync_orchestration.intake import intake_app
 from sync_orchestration.sandbox.alfresco import AlfrescoWorld, alfresco_app
@@ -212,6 +213,7 @@ def build(
         intake_settings(project.intake, project.syncs, "http://localhost"),
         url,
         references(project.syncs, project.connections),
+        record_views(project.syncs, project.connections),
     )
     stack.callback(app.close)
     stack.callback(gc.collect)

@@ -173,10 +173,16 @@ async def read_form(request: Request) -> dict[str, str]:
 
 
 def _to_log_in(request: Request) -> Response:
-    """Send people to the log-in page, and tell programs that their token is not one."""
+    """Send people to the log-in page, and tell programs that their token is not one.
+
+    Whoever follows a link of another site comes without the cookie, although they may have one: they come again from
+    a page of ours, and then bring it.
+    """
     if "authorization" in request.headers:
         raise CallError(NO_ACCESS, "This needs the token of an operator.")
     if request.method != "GET":
         raise TroubleError(401, "Your log-in is over. Log in, open the page anew and try again.")
     wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    if request.headers.get("sec-fetch-site") == "cross-site":
+        return page("again.html", here=wanted)
     return RedirectResponse(f"/records/login?next={quote(wanted, safe='')}", 303)

@@ -138,6 +138,16 @@ def test_every_known_token_is_compared_in_constant_time(monkeypatch: pytest.Monk
     assert len(compared) == 4, "two for each of both"
 
 
+def test_who_follows_a_link_of_another_site_need_not_log_in_again(library: Library) -> None:
+    link = f"{library.url}/records?status=failed&text=%22x"
+    answer = requests.get(link, headers={"Sec-Fetch-Site": "cross-site"}, timeout=30, allow_redirects=False)
+    assert answer.status_code == 200
+    assert 'content="0; url=/records?status=failed&amp;text=%22x"' in answer.text
+    # The second time it is a page of ours that leads there, so the browser brings its cookie; who has none logs in.
+    again = requests.get(link, headers={"Sec-Fetch-Site": "same-origin"}, timeout=30, allow_redirects=False)
+    assert again.status_code == 303
+
+
 def test_a_log_out_takes_the_cookie_back(library: Library) -> None:
     reader = library.logged_in()
     assert reader.get().status_code == 200
