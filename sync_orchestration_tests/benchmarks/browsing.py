@@ -93,8 +93,12 @@ def measure_browsing(rounds: int) -> str:
 
 def fill(conn: psycopg.Connection[Any], rows: int) -> None:
     """Fill the table with rows of all kinds, as weeks of syncing leave them."""
+    made = conn.execute("SELECT indexdef FROM pg_indexes WHERE indexname = ANY(%s)", [list(_NEW)]).fetchall()
+    _drop_indexes(conn)
     for first in range(1, rows + 1, 100_000):
         conn.execute(_FILL.encode(), {"first": first, "last": min(rows, first + 99_999)})
+    for (statement,) in made:
+        conn.execute(statement.encode())
     conn.execute("VACUUM ANALYZE sync.interface_row")
 
 
@@ -176,10 +180,15 @@ def _cost(server: str, rounds: int, *, with_indexes: bool) -> tuple[float, float
     found = []
     for _ in range(rounds):
         with fresh_database(server) as url, connect(url) as conn:
-            for name in () if with_indexes else _NEW:
-                conn.execute(f"DROP INDEX sync.{name}".encode())
+            if not with_indexes:
+                _drop_indexes(conn)
             found.append(_lived(conn))
     return (median(f[0] for f in found), median(f[1] for f in found), median(f[2] for f in found))
+
+
+def _drop_indexes(conn: psycopg.Connection[Any]) -> None:
+    for name in _NEW:
+        conn.execute(f"DROP INDEX sync.{name}".encode())
 
 
 def _lived(conn: psycopg.Connection[Any]) -> tuple[float, float, float]:

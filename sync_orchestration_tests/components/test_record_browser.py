@@ -1,6 +1,6 @@
 """The record browser on a running project: a button is followed by a run, a page knows mapping and target."""
 
-import json
+import html
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -275,9 +275,7 @@ def test_from_the_button_to_the_mended_record(desk: Desk, served: str) -> None:
     page = f"/records/{SYNC}/flexi/{broken}"
     assert broken in get("/records?status=failed")
     received = desk.row(broken).payload or {}
-    assert f'"nazev": {html.escape(json.dumps(received["nazev"], ensure_ascii=False))}'.replace('"', "&#34;") in get(
-        page
-    )
+    assert html.escape(str(received["nazev"])) in get(page)
     desk.place.company.update("adresar", int(broken), {"email": "info@alfa.example"})
     press("/records/ask", word="retry")
     desk.follow(desk.requested())

@@ -104,7 +104,7 @@ def chart_of(found: Sequence[FailuresOfDay], today: date) -> Chart:
         bars=_bars(codes, numbers, top),
         heights=[Mark(_y(top * part / 2, top), f"{top * part // 2:,}") for part in range(3)],
         dates=[
-            Mark(_x(place) + _step() / 2, day.strftime("%d %b")) for place, day in enumerate(days) if place % 5 == 4
+            Mark(_x(place) + _step() / 2, day.strftime("%d %b")) for place, day in enumerate(days) if place % 5 == 2
         ],
         total=sum(counts.total() for counts in numbers.values()),
     )

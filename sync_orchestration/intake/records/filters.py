@@ -6,14 +6,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import get_args
 from urllib.parse import quote, urlencode
 
 from sync_orchestration.intake.checks import is_storable
 from sync_orchestration.interface.browsing import ListedRow, Place, RowFilter, WholeRow
 from sync_orchestration.interface.rows import Status
 
-STATUSES: tuple[Status, ...] = get_args(Status)
+STATUSES: tuple[Status, ...] = ("failed", "pending", "processing", "skipped", "processed")
+"""All of them; what people look for comes first."""
+
 _TIMES = ("received_from", "received_to", "failed_from", "failed_to")
 _TEXTS = ("sync", "error_code", "key", "text")
 _LONGEST = {"sync": 200, "error_code": 200, "key": 10_000, "text": 1_000}

@@ -47,6 +47,7 @@ class Listing:
             visit,
             "list.html",
             fields=as_fields(wanted),
+            more_fields=as_fields(wanted).keys() - {"text", "sync", "status"},
             query=as_query(wanted),
             rows=shown,
             is_first=after is None,

@@ -41,18 +41,26 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(moment=_moment, plain=_plain, json=_json, value=shown_value)
+    environment.filters.update(moment=_moment, minute=_minute, plain=_plain, json=_json, value=shown_value)
     environment.globals.update(record_path=record_path)
     return environment
 
 
 def _moment(moment: datetime | None) -> Markup:
     """Return a time in UTC for people and programs; empty where there is none."""
+    return _timed(moment, "%Y-%m-%d %H:%M:%S")
+
+
+def _minute(moment: datetime | None) -> Markup:
+    """Return the same without seconds, for a table that is wide enough."""
+    return _timed(moment, "%Y-%m-%d %H:%M")
+
+
+def _timed(moment: datetime | None, form: str) -> Markup:
     if moment is None:
         return Markup("")
     utc = moment.astimezone(UTC)
-    text = utc.strftime("%Y-%m-%d %H:%M:%S")
-    return Markup('<time datetime="{}">{}</time>').format(utc.isoformat(timespec="seconds"), text)
+    return Markup('<time datetime="{}">{}</time>').format(utc.isoformat(timespec="seconds"), utc.strftime(form))
 
 
 def _plain(text: Any) -> Markup:
