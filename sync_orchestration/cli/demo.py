@@ -95,6 +95,8 @@ def _sum_up_the_first_sync(url: str, stopped: threading.Event) -> None:
     headless.print_reports({name: (_report_of(name), 0.0) for name in names})
     out.print(
         f"\nSee [bold]{url}/assets[/bold], or in another terminal: sync-orchestration status --failed\n"
+        f"Every record: [bold]{os.environ['INTAKE_PUBLIC_URL']}/records[/bold] "
+        f"(log in with {os.environ['INTAKE_OPERATOR_TOKEN']})\n"
         "Break a record: curl -u sync:sync -X PUT -H 'Content-Type: application/json' "
         f'$FLEXI_URL/c/demo/adresar/1.json -d \'{{"winstrom":{{"adresar":{{"email":"nowhere"}}}}}}\''
         f"   ($FLEXI_URL is {os.environ['FLEXI_URL']})\n"

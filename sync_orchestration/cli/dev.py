@@ -38,7 +38,7 @@ def run_until_stopped(
             f"[yellow]The UI has no login: whoever reaches {shown(host)}:{port} can run and change everything; "
             "put it behind a proxy with a log-in (docs/security.md).[/yellow]"
         )
-    pushed_to = intake_service(intake_port or USUAL_PORT, url)
+    pushed_to = intake_service(intake_port or USUAL_PORT, url, address)
     services = [*before, *([pushed_to] if pushed_to else []), *dagster_services(state_dir(), port, url, host)]
     last = services[-1].name
     ready: set[str] = set()
@@ -51,6 +51,7 @@ def run_until_stopped(
             out.print(f"\n  Dagster UI: [bold]{address}[/bold]   (logs: {state_dir() / 'logs'}; Ctrl-C stops)")
             if pushed_to:
                 out.print(f"  Intake:     http://localhost:{intake_port or USUAL_PORT}/docs")
+                out.print(f"  Records:    http://localhost:{intake_port or USUAL_PORT}/records")
             out.print()
             on_ready(address)
 

@@ -15,10 +15,18 @@ from sync_orchestration.cli.output import UsageError, out
 from sync_orchestration.cli.services import accepts, dagster_environment
 from sync_orchestration.cli.supervisor import Service
 from sync_orchestration.components.headless import dagster_instance
-from sync_orchestration.components.intake import intake_settings, missing_variables, pushed_syncs, references
+from sync_orchestration.components.intake import (
+    IntakeModel,
+    has_operators,
+    intake_settings,
+    missing_variables,
+    pushed_syncs,
+    references,
+)
+from sync_orchestration.components.record_views import record_views
 from sync_orchestration.components.run_figures import RunFollower, relays_of
 from sync_orchestration.definitions import Project, load_project
-from sync_orchestration.intake import IntakeSettings, intake_app
+from sync_orchestration.intake import IntakeApp, IntakeSettings, intake_app
 from sync_orchestration.intake.documentation.markdown import codes_page, sync_page
 from sync_orchestration.intake.documentation.openapi import openapi
 from sync_orchestration.intake.documentation.postman import postman_collection
@@ -41,13 +49,7 @@ def serve(host: str, port: int, certificate: Path | None, key: Path | None) -> N
     url = use_state_folder()
     migrate(url)
     config = uvicorn.Config(
-        intake_app(
-            settings,
-            url,
-            references(project.syncs, project.connections),
-            relays_of(project.syncs),
-            RunFollower(dagster_instance, list(project.syncs.values())).look,
-        ),
+        _app(project, settings, url),
         # Paths may hold secrets, and the name of the server helps only those who look for its holes.
         access_log=False,
         server_header=False,
@@ -62,7 +64,7 @@ def serve(host: str, port: int, certificate: Path | None, key: Path | None) -> N
     except OSError as error:
         raise UsageError(f"The certificate {certificate} and its key {key} cannot be used: {error}.") from None
     with _listening(host, port) as listener, suppress(KeyboardInterrupt):
-        out.print(f"The intake listens on {settings.public_url} for {', '.join(c.name for c in settings.contracts)}.")
+        out.print(f"The intake listens on {settings.public_url} for {_purposes(settings)}.", soft_wrap=True)
         uvicorn.Server(config).run(sockets=[listener])
 
 
@@ -80,7 +82,7 @@ def serving() -> Iterator[str]:
     project = load_project()
     url = use_state_folder()
     migrate(url)
-    app = intake_app(_settings(project, "http://localhost"), url, references(project.syncs, project.connections))
+    app = _app(project, _settings(project, "http://localhost"), url)
     try:
         with serve_in_thread(app) as address:
             yield address
@@ -88,13 +90,19 @@ def serving() -> Iterator[str]:
         app.close()
 
 
-def intake_service(port: int, postgres_url: str) -> Service | None:
-    """Return the intake as a service of `dev` and `demo`; None where nobody could push to it."""
+def intake_service(port: int, postgres_url: str, ui: str = "") -> Service | None:
+    """Return the intake as a service of `dev` and `demo`; None where nobody could push to it or look at records.
+
+    `ui` is where Dagster is seen, unless SYNC_UI_URL says so.
+    """
     project = load_project()
-    if project.intake is None or not pushed_syncs(project.syncs) or missing_variables(project.intake):
+    if project.intake is None or not _is_of_use(project, project.intake) or missing_variables(project.intake):
         return None
     command = [sys.executable, "-m", "sync_orchestration.cli", "intake", "--port", str(port)]
-    return Service("intake", command, dagster_environment(state_dir(), postgres_url), accepts(port))
+    variables = dagster_environment(state_dir(), postgres_url)
+    if ui and not os.environ.get("SYNC_UI_URL"):
+        variables["SYNC_UI_URL"] = ui
+    return Service("intake", command, variables, accepts(port))
 
 
 def write_documentation(folder: Path) -> list[Path]:
@@ -115,9 +123,30 @@ def write_documentation(folder: Path) -> list[Path]:
 
 
 def _settings(project: Project, url: str) -> IntakeSettings:
-    if project.intake is None or not pushed_syncs(project.syncs):
+    if project.intake is None or not _is_of_use(project, project.intake):
         raise UsageError("Nothing is pushed: there is no sync with the source kind intake, or no defs/intake.")
     return intake_settings(project.intake, project.syncs, url)
+
+
+def _is_of_use(project: Project, model: IntakeModel) -> bool:
+    return bool(pushed_syncs(project.syncs)) or has_operators(model)
+
+
+def _app(project: Project, settings: IntakeSettings, database: str) -> IntakeApp:
+    return intake_app(
+        settings,
+        database,
+        references(project.syncs, project.connections),
+        record_views(project.syncs, project.connections),
+        relays_of(project.syncs),
+        RunFollower(dagster_instance, list(project.syncs.values())).look,
+    )
+
+
+def _purposes(settings: IntakeSettings) -> str:
+    """Return what the intake is there for: the syncs that are pushed to, and looking at records."""
+    names = [contract.name for contract in settings.contracts]
+    return ", ".join([*names, *(["the record browser (/records)"] if settings.operators else [])])
 
 
 def _json(document: object) -> str:

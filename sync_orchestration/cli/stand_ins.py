@@ -58,6 +58,7 @@ def intake_variables(port: int) -> dict[str, str]:
     return {
         "INTAKE_TOKEN": "sandbox-intake-token",
         "INTAKE_HOOK_SECRET": "sandbox-hook-secret",
+        "INTAKE_OPERATOR_TOKEN": "sandbox-operator-token",
         "INTAKE_PUBLIC_URL": f"http://127.0.0.1:{port}",
     }
 

@@ -13,13 +13,14 @@ from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.planning import order_everything
 from sync_orchestration.components.running import OpenSource, OpenTarget
 from sync_orchestration.components.settings import SyncSettings
-from sync_orchestration.interface.requeue import requeue_failed, requeue_rows
-from sync_orchestration.interface.rows import Scope, failing_keys
+from sync_orchestration.interface.requeue import end_skips, requeue_failed, requeue_rows
+from sync_orchestration.interface.rows import ClaimedRow, Scope, failing_keys
 from sync_orchestration.interface.state import read_state
 from sync_orchestration.pipeline.errors import ConfigurationError
 from sync_orchestration.pipeline.land import LandCounts
 from sync_orchestration.pipeline.passes import running_pass
-from sync_orchestration.pipeline.preview import Preview, Previewer
+from sync_orchestration.pipeline.plan import PlannedWrite
+from sync_orchestration.pipeline.preview import Preview, Previewer, plan_of_one
 from sync_orchestration.pipeline.protocols import Change, Observer, SelectableSource
 from sync_orchestration.pipeline.sweep import FIRST_WINDOW, begin_sweep
 from sync_orchestration.pipeline.write import WriteCounts
@@ -72,6 +73,7 @@ def sync_chosen(
         if settings.source.pushed:
             requeue_rows(conn, settings.name, keys=keys)
         else:
+            end_skips(conn, settings.name, keys)
             reader.fetch_again([Change(key, "update", (state.last_position or 1) - 1) for key in dict.fromkeys(keys)])
         written = target.writer(conn, run_id, observer).write(Scope(keys=keys))
     return ChosenResult(reader.counts, written)
@@ -144,6 +146,18 @@ def preview(
     if keys:
         return previewer.of(keys, shown=shown)
     return previewer.everything_new(whole=whole, shown=shown)
+
+
+def compared_with_target(
+    conn: psycopg.Connection[Any],
+    settings: SyncSettings,
+    connections: Mapping[str, Connection],
+    row: ClaimedRow,
+    observer: Observer,
+) -> PlannedWrite:
+    """Return how a record differs from what its target holds now; only reads, asks no lookup. Raises SyncError."""
+    _, target = _opened(settings, connections, observer)
+    return plan_of_one(conn, row, target.translation_on(conn, only_kept=True), target.target)
 
 
 def select_keys(settings: SyncSettings, connections: Mapping[str, Connection], domain: str) -> list[str]:

@@ -17,6 +17,7 @@ from sync_orchestration.systems.alfresco.v1 import AlfrescoV1
 from sync_orchestration.systems.flexi import FlexiClient
 from sync_orchestration.systems.http import HttpClient, HttpSettings
 from sync_orchestration.systems.kontur import KonturClient
+from sync_orchestration.systems.links import alfresco_page, flexi_page, odoo_page
 from sync_orchestration.systems.odoo.client import Dialect, OdooClient
 
 _VARIABLE = "$"
@@ -84,6 +85,11 @@ class Connection(dg.ConfigurableResource):  # type: ignore[type-arg]
         """Return a setting, read from the environment where it names a variable."""
         return read_variable(str(getattr(self, name)))
 
+    def page_of(self, what: str, record_id: str) -> str | None:
+        """Return where people see a record of an evidence, model or type in this system; None: it has no such page."""
+        del what, record_id
+        return None
+
     def http(self, name: str, auth: tuple[str, str] | None, secrets: tuple[str, ...], **more: Any) -> HttpClient:
         """Return a client of this system; `name` is how messages call it, `more` are further HttpSettings."""
         if missing := self.missing_variables():
@@ -127,6 +133,9 @@ class FlexiConnection(Connection):
         http = self.http("Flexi", (self.value("user"), password), (password,))
         return FlexiClient(http, self.value("company"), self.feed_format)
 
+    def page_of(self, what: str, record_id: str) -> str | None:
+        return flexi_page(self.value("url"), self.value("company"), what, record_id)
+
 
 class OdooConnection(Connection):
     """One database of an Odoo server, 18 or 19."""
@@ -147,6 +156,9 @@ class OdooConnection(Connection):
         secret = self.value("secret")
         http = self.http("Odoo", None, (secret,))
         return OdooClient(http, self.value("database"), self.value("user"), secret, self.dialect)
+
+    def page_of(self, what: str, record_id: str) -> str | None:
+        return odoo_page(self.value("url"), what, record_id)
 
 
 class AlfrescoConnection(Connection):
@@ -174,6 +186,10 @@ class AlfrescoConnection(Connection):
         if self.dialect == "citeck":
             return CiteckRecords(http, node_type, attributes, self.records_path)
         return AlfrescoV1(http, node_type)
+
+    def page_of(self, what: str, record_id: str) -> str | None:
+        del what
+        return alfresco_page(self.value("url"), record_id, citeck=self.dialect == "citeck")
 
 
 class KonturConnection(Connection):

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sync_orchestration.components.connections import Connection, OdooConnection
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.components.target_settings import OdooTargetSettings
-from sync_orchestration.intake import Hook, IntakeSettings, Limits, References, Sender, TargetUnreachableError
+from sync_orchestration.intake import Hook, IntakeSettings, Limits, Operator, References, Sender, TargetUnreachableError
 from sync_orchestration.mapping.records import Reference
 from sync_orchestration.pipeline.errors import ConfigurationError, SyncError, UnavailableError
 from sync_orchestration.systems.odoo.client import OdooClient
@@ -19,6 +19,7 @@ from sync_orchestration.systems.odoo.target import OdooTarget
 
 _VARIABLE, _HASH = "$", "sha256:"
 _NOT_THERE = "which does not exist"
+_USUAL_DAGSTER = "http://127.0.0.1:3000"
 _WAKES = {"flexi": "connection", "odoo": "sync"}
 _HOOKS: Mapping[str, dict[str, Any]] = {
     # The header is the one that Flexi sends its secKey in (podpora.flexibee.eu, Web Hooks).
@@ -64,6 +65,15 @@ class HookSettings(_Settings):
         return "key_field" in _HOOKS[self.kind]
 
 
+class OperatorSettings(_Settings):
+    """Who may use the record browser."""
+
+    tokens: list[Secret] = Field(min_length=1, description="What they log in with, all valid at once, like a sender's.")
+    may: Literal["look", "operate"] = Field(
+        "look", description="look: read records; operate: also retry, skip and re-read them."
+    )
+
+
 class LimitSettings(_Settings):
     """How much is too much."""
 
@@ -80,10 +90,16 @@ class IntakeModel(_Settings):
 
     senders: dict[str, SenderSettings] = Field(default_factory=dict, description="Who pushes, by name.")
     hooks: list[HookSettings] = Field(default_factory=list, description="Who may call that something changed.")
+    operators: dict[str, OperatorSettings] = Field(
+        default_factory=dict, description="Who may use the record browser, by name; none: it is off."
+    )
     limits: LimitSettings = Field(
         default_factory=lambda: LimitSettings.model_validate({}), description="How much is too much."
     )
     public_url: str = Field("$INTAKE_PUBLIC_URL", description="Where senders reach the intake, for its documentation.")
+    dagster_url: str = Field(
+        "$SYNC_UI_URL", description=f"Address of the Dagster UI, for links to runs; unset: {_USUAL_DAGSTER}."
+    )
 
 
 class Intake(dg.Component):
@@ -138,23 +154,34 @@ def refuse_strangers(
 
 
 def missing_variables(model: IntakeModel) -> list[str]:
-    """Return the unset variables without which nobody could push: those of all tokens."""
+    """Return the unset variables without which nobody could push: those of all tokens.
+
+    None is missing where there is somebody who can look at records: for them it is served too.
+    """
+    if has_operators(model):
+        return []
     tokens = [token for sender in model.senders.values() for token in sender.tokens]
     missing = [token.removeprefix(_VARIABLE) for token in tokens if not _value(token)]
     return [] if len(missing) < len(tokens) else missing
 
 
+def has_operators(model: IntakeModel) -> bool:
+    """Tell whether anybody can log in to the record browser."""
+    return any(_values(operator.tokens) for operator in model.operators.values())
+
+
 def secret_variables(model: IntakeModel) -> list[str]:
-    """Return the environment variables that hold tokens of senders and secrets of hooks."""
+    """Return the environment variables that hold tokens of senders and operators, and secrets of hooks."""
     given = [
         *(token for sender in model.senders.values() for token in sender.tokens),
+        *(token for operator in model.operators.values() for token in operator.tokens),
         *(secret for hook in model.hooks for secret in hook.secrets),
     ]
     return [one.removeprefix(_VARIABLE) for one in given if one.startswith(_VARIABLE)]
 
 
 def intake_settings(model: IntakeModel, syncs: Mapping[str, SyncSettings], url: str) -> IntakeSettings:
-    """Return what the intake is told; senders and hooks whose variables are all unset are left out.
+    """Return what the intake is told; senders, hooks and operators whose variables are all unset are left out.
 
     `url` is where it is served, in case the YAML's `public_url` is not set. Raises ConfigurationError for what
     contradicts itself.
@@ -171,13 +198,20 @@ def intake_settings(model: IntakeModel, syncs: Mapping[str, SyncSettings], url: 
         for hook in model.hooks
         if (secrets := _values(hook.secrets))
     ]
+    operators = [
+        Operator(name, tokens, operator.may)
+        for name, operator in model.operators.items()
+        if (tokens := _values(operator.tokens))
+    ]
     try:
         return IntakeSettings(
             contracts=tuple(contracts),
             senders=tuple(senders),
             hooks=tuple(hooks),
+            operators=tuple(operators),
             limits=Limits(**model.limits.model_dump()),
             public_url=_value(model.public_url) or url,
+            dagster_url=(_value(model.dagster_url) or _USUAL_DAGSTER).rstrip("/"),
         )
     except ValueError as error:
         raise ConfigurationError(f"The intake's YAML contradicts itself: {error}") from None

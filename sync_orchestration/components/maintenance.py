@@ -21,6 +21,7 @@ from sync_orchestration.components.flexi_hooks import flexi_hook_job
 from sync_orchestration.components.health import check_connections
 from sync_orchestration.components.metadata import counts_metadata, preview_metadata, preview_sentence
 from sync_orchestration.components.notifications import NotificationSettings
+from sync_orchestration.components.persons_words import word_sensor
 from sync_orchestration.components.retention import purge_history_job, purge_history_schedule
 from sync_orchestration.components.running import LogObserver
 from sync_orchestration.components.settings import SyncSettings
@@ -38,11 +39,12 @@ def maintenance_definitions(
     by_name = {sync.name: sync for sync in syncs}
     shared = [*_shared_targets(syncs)]
     purge_history = purge_history_job(syncs)
+    sync_records, retry = _sync_records_job(by_name, connections), _retry_job(by_name, connections)
     return dg.Definitions(
         assets=shared,
         jobs=[
-            _sync_records_job(by_name, connections),
-            _retry_job(by_name, connections),
+            sync_records,
+            retry,
             _full_reconciliation_job(by_name, connections),
             _reset_job(by_name),
             _check_connections_job(by_name, connections, notifications),
@@ -51,6 +53,7 @@ def maintenance_definitions(
             purge_history,
         ],
         schedules=[purge_history_schedule(purge_history)],
+        sensors=[word_sensor(syncs, connections, retry, sync_records)],
     )
 
 

@@ -5,9 +5,11 @@ it clips, the Checks tab has room for five columns, and the dialog of a Markdown
 rows are given in three forms.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import dagster as dg
 import psycopg
@@ -37,17 +39,25 @@ def counts_metadata(counts: Mapping[str, float | int]) -> dict[str, dg.MetadataV
 def failing_metadata(
     conn: psycopg.Connection[Any], sync: str, partition_keys: Sequence[str] | None = None, *, wide: bool = False
 ) -> dict[str, dg.MetadataValue[Any]]:
-    """Return the number of failing rows and the first of them, of all windows or of some.
+    """Return the number of failing rows and the first of them, of all windows or of some, and where all of them are.
 
     `wide` is for the Checks tab, which has room for five columns.
     """
     total = rows.count_failing(conn, sync, partition_keys=partition_keys)
     found: dict[str, dg.MetadataValue[Any]] = {"failing_records": dg.MetadataValue.int(total)}
+    if browser := _record_browser(sync):
+        found["record_browser"] = dg.MetadataValue.url(browser)
     if total:
         failing = rows.failing_rows(conn, sync, partition_keys=partition_keys, limit=SHOWN)
         found["failing_in_full"] = dg.MetadataValue.md(_markdown(sync, failing, total))
         found["failing"] = _wide_table(failing) if wide else _narrow_table(failing)
     return found
+
+
+def _record_browser(sync: str) -> str | None:
+    """Return where the failing rows are seen, all of them; None where it is not known how people reach the intake."""
+    address = os.environ.get("INTAKE_PUBLIC_URL", "").rstrip("/")
+    return f"{address}/records?{urlencode({'sync': sync, 'status': 'failed'})}" if address else None
 
 
 def _narrow_table(failing: Sequence[FailingRow]) -> dg.TableMetadataValue:

@@ -18,6 +18,9 @@ from sync_orchestration.intake.endpoints import Endpoints, tell_refusal
 from sync_orchestration.intake.entrance import Entrance
 from sync_orchestration.intake.hooks import Hooks
 from sync_orchestration.intake.kinds import NO_METHOD, NO_METHOD_FOR_ADDRESS, CallError
+from sync_orchestration.intake.records.desk import DESKS
+from sync_orchestration.intake.records.routes import record_routes
+from sync_orchestration.intake.records.views import SyncView
 from sync_orchestration.intake.references import References
 from sync_orchestration.intake.run_figures import RunFigures
 from sync_orchestration.intake.service import Service
@@ -25,7 +28,8 @@ from sync_orchestration.intake.settings import IntakeSettings
 from sync_orchestration.intake.storage import Storage
 from sync_orchestration.intake.watch import Watch
 
-_SPARE_SESSIONS = 6  # two for hooks and readiness, one for the announcer, three for what metrics ask at once
+_SPARE_SESSIONS = 6 + DESKS
+"""Two for hooks and readiness, one for the announcer, three for what metrics ask at once, the record browser's own."""
 
 
 class IntakeApp:
@@ -48,13 +52,15 @@ def intake_app(
     settings: IntakeSettings,
     database_url: str,
     references: Mapping[str, References],
+    views: Mapping[str, SyncView] = MappingProxyType({}),
     relays: Mapping[str, str] = MappingProxyType({}),
     runs: Callable[[], RunFigures] | None = None,
 ) -> IntakeApp:
     """Put the intake together. `references` has for each sync that needs one who looks up its related records.
 
-    For the metrics, `relays` names the sync that a sync reads from, and `runs` tells of the runs of all syncs. The
-    database is not touched before the first call. Raises IntakeConfigurationError.
+    `views` has for each sync what the record browser knows of it beside its rows. For the metrics, `relays` names the
+    sync that a sync reads from, and `runs` tells of the runs of all syncs. The database is not touched before the first
+    call. Raises IntakeConfigurationError.
     """
     limits = settings.limits
     storage = Storage(database_url, limits.running + _SPARE_SESSIONS, limits.database_seconds)
@@ -70,7 +76,7 @@ def intake_app(
         storage.close()
 
     app = Starlette(
-        routes=[*endpoints.routes(), *hooks.routes()],
+        routes=[*endpoints.routes(), *hooks.routes(), *record_routes(settings, storage, views)],
         middleware=[Middleware(Watch)],
         exception_handlers={CallError: tell_refusal, HTTPException: _no_such_address},
         lifespan=lifespan,

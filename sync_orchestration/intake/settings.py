@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from sync_orchestration.intake.contract import IntakeConfigurationError, SyncContract
 
@@ -36,6 +37,18 @@ class Hook:
     secrets: tuple[str, ...] = field(repr=False)
     header: str | None = None
     key_field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """A person, or several who share a log-in, at the record browser; `tokens` are like a sender's.
+
+    Who may `look` reads only; who may `operate` has the buttons too.
+    """
+
+    name: str
+    tokens: tuple[str, ...] = field(repr=False)
+    may: Literal["look", "operate"] = "look"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +87,18 @@ class IntakeSettings:
     """Everything that the intake is told. Raises IntakeConfigurationError for what contradicts itself.
 
     `public_url` is where senders reach it, for the documentation. Documentation and metrics tell names of syncs; where
-    they are not open, they need the token of any sender.
+    they are not open, they need the token of any sender. Without `operators` the record browser is off; `dagster_url`
+    is where its links to runs lead.
     """
 
     contracts: tuple[SyncContract, ...]
     senders: tuple[Sender, ...]
     hooks: tuple[Hook, ...] = ()
+    operators: tuple[Operator, ...] = ()
     limits: Limits = field(default_factory=Limits)
     title: str = "Intake of records"
     public_url: str = "http://localhost:8080"
+    dagster_url: str = "http://127.0.0.1:3000"
     open_documentation: bool = True
     open_metrics: bool = True
 
@@ -90,6 +106,7 @@ class IntakeSettings:
         _refuse_doubles("sync", (one.name for one in self.contracts))
         _refuse_doubles("sender", (one.name for one in self.senders))
         _refuse_doubles("hook", (f"{one.kind}/{one.name}" for one in self.hooks))
+        _refuse_doubles("operator", (one.name for one in self.operators))
         known = {one.name for one in self.contracts}
         tokens: list[str] = []
         for sender in self.senders:
@@ -98,8 +115,12 @@ class IntakeSettings:
             if unknown := sorted(sender.syncs - known):
                 raise IntakeConfigurationError(f"sender {sender.name!r}: there is no sync {unknown[0]!r} to push to")
             tokens += checked_secrets(f"sender {sender.name!r}", sender.tokens)
+        for operator in self.operators:
+            if not operator.name.strip():
+                raise IntakeConfigurationError("an operator has no name")
+            tokens += checked_secrets(f"operator {operator.name!r}", operator.tokens)
         if len(tokens) != len(set(tokens)):
-            raise IntakeConfigurationError("two senders have the same token; each needs its own")
+            raise IntakeConfigurationError("two senders or operators have the same token; each needs its own")
         for hook in self.hooks:
             checked_hook(hook)
 

@@ -11,7 +11,8 @@ from psycopg.rows import dict_row
 from sync_orchestration.interface.queries import query
 from sync_orchestration.interface.texts import storable
 
-AttemptStatus = Literal["success", "error", "skipped"]
+AttemptStatus = Literal["success", "error", "skipped", "asked"]
+"""`asked` is no try but the word of a person, who is named in `error`."""
 
 
 @dataclass(frozen=True, slots=True)

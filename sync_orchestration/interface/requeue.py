@@ -45,3 +45,8 @@ def requeue_rows(
         "partition_keys": None if partition_keys is None else list(partition_keys),
     }
     return conn.execute(query("requeue_rows"), params).rowcount
+
+
+def end_skips(conn: Connection[Any], sync: str, keys: Sequence[str]) -> int:
+    """Forget that a person has skipped these records, so that they are taken up when they are read again."""
+    return conn.execute(query("end_skips"), {"sync": sync, "keys": list(keys)}).rowcount

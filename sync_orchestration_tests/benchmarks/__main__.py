@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from sync_orchestration_tests.benchmarks.browsing import measure_browsing
 from sync_orchestration_tests.benchmarks.intake import compare_intake
 from sync_orchestration_tests.benchmarks.landing import compare_landing
 from sync_orchestration_tests.benchmarks.observing import compare_observing
@@ -19,7 +20,7 @@ def main() -> None:
     parser.add_argument(
         "which",
         nargs="?",
-        choices=["landing", "writing", "sending", "intake", "turns", "observing", "recovery", "spreading"],
+        choices=["landing", "writing", "sending", "intake", "turns", "observing", "browsing", "recovery", "spreading"],
         help="only one of them",
     )
     parser.add_argument("--rounds", type=int, default=5, help="times that ours and the bare steps are run in turn")
@@ -39,6 +40,8 @@ def main() -> None:
         sys.stdout.write(measure_spreading() + "\n")
     if options.which == "observing":
         sys.stdout.write(compare_observing(options.rounds) + "\n")
+    if options.which == "browsing":
+        sys.stdout.write(measure_browsing(options.rounds) + "\n")
     if options.which == "recovery":
         sys.stdout.write((measure_outage() if options.outage else measure_recovery(options.rounds)) + "\n")
 

@@ -99,7 +99,7 @@ def _schedules(project: Project) -> Iterator[str]:
 def _sensors(project: Project) -> Iterator[str]:
     for one in sorted(project.definitions.get_repository_def().sensor_defs, key=lambda one: one.name):
         yield f"sensor {one.name}: every {one.minimum_interval_seconds} s, {one.default_status.value}"
-        yield f"  runs {one.job_name if one.targets else 'nothing'}"
+        yield f"  runs {', '.join(sorted(target.job_name for target in one.targets)) or 'nothing'}"
         yield f"  “{one.description}”"
 
 
@@ -201,7 +201,11 @@ def test_a_second_company_is_a_copied_folder_and_shares_nothing_with_the_first(d
         if isinstance(node.partitions_def, dg.DynamicPartitionsDefinition)
     }
     assert partitions == {"flexi_partners_windows", "slovak_partners_windows"}
-    assert {s.name for s in repository.sensor_defs} == {"flexi_partners_sensor", "slovak_partners_sensor"}
+    assert {s.name for s in repository.sensor_defs} == {
+        "flexi_partners_sensor",
+        "record_browser_sensor",
+        "slovak_partners_sensor",
+    }
     sensors = {s.name: s.required_resource_keys for s in repository.sensor_defs}
     assert sensors["slovak_partners_sensor"] == {"interface", "flexi_slovakia", "odoo"}
     assert len({key for checks in graph.assets_defs for key in checks.check_keys}) == 8

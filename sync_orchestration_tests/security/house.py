@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.headless import RunReport, bring_up_to_date
 from sync_orchestration.components.intake import intake_settings, references
+from sync_orchestration.components.record_views import record_views
 from sync_orchestration.definitions import Project
 from sync_orchestration.intake import intake_app
 from sync_orchestration.sandbox.alfresco import AlfrescoWorld, alfresco_app
@@ -37,6 +38,7 @@ SECRETS = {
     "KONTUR_KEY": "kontur-geheim-90d3f1a2b7c6",
     "REST_TOKEN": "rest-geheim-6a1f~c08.d5e9_b",
     "INTAKE_TOKEN": "intake-geheim-2d7c91e0ab34",
+    "INTAKE_OPERATOR_TOKEN": "operator-geheim-8e5f0b3d92a6",
     "INTAKE_HOOK_SECRET": "hook-geheim-c4b8a6f21e07",
 }
 NOTIFY_PASSWORD, NOTIFY_TOKEN = "notify-geheim-77ab", "notifygeheim0123456789abcdef"
@@ -211,6 +213,7 @@ def build(
         intake_settings(project.intake, project.syncs, "http://localhost"),
         url,
         references(project.syncs, project.connections),
+        record_views(project.syncs, project.connections),
     )
     stack.callback(app.close)
     stack.callback(gc.collect)

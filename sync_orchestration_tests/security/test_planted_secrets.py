@@ -12,6 +12,8 @@ from starlette.responses import Response
 from typer.testing import CliRunner
 
 from sync_orchestration.cli.main import app
+from sync_orchestration.intake.records.filters import record_path
+from sync_orchestration.interface.browsing import RowFilter, browse
 from sync_orchestration_tests.security.house import (
     NOTIFY_PASSWORD,
     NOTIFY_TOKEN,
@@ -131,6 +133,25 @@ def _pages(house: House) -> Iterator[tuple[str, str]]:
         yield f"hook {path[:20]}", f"{answer.headers} {answer.text}"
 
 
+def _records(house: House) -> Iterator[tuple[str, str]]:
+    """Everything that the record browser shows to an operator, while each target repeats what it was sent."""
+    session = requests.Session()
+    session.headers["Authorization"] = f"Bearer {SECRETS['INTAKE_OPERATOR_TOKEN']}"
+    for path in ("", "?status=failed", "/failures", "/export.csv", "/login"):
+        answer = session.get(f"{house.intake_url}/records{path}", timeout=60)
+        assert answer.status_code == 200
+        yield f"records{path}", f"{answer.headers} {answer.text}"
+    for name in SYNCS:
+        for row in browse(house.conn, RowFilter(sync=name), limit=2):
+            answer = session.get(house.intake_url + record_path(row), timeout=60)
+            assert answer.status_code == 200
+            yield f"record of {name}", answer.text
+            names = {"sync": name, "source_system": row.source_system, "key": row.record_key}
+            answer = session.post(f"{house.intake_url}/records/compare", data=names, timeout=120)
+            assert answer.status_code == 200
+            yield f"comparison of {name}", answer.text
+
+
 def test_no_secret_is_left_anywhere_whatever_the_servers_repeat(
     house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -161,7 +182,7 @@ def test_no_secret_is_left_anywhere_whatever_the_servers_repeat(
         assert result.exception is None or isinstance(result.exception, SystemExit), command
         found.append((" ".join(command), result.output))
     found += [(f"trigger {number}", text) for number, text in enumerate(house.heard)]
-    assert lines([*found, *_pages(house)]) == []
+    assert lines([*found, *_pages(house), *_records(house)]) == []
     found = [*house.database(), *house.files(), ("log", caplog.text), ("output", "".join(capfd.readouterr()))]
     assert any("***" in text for where, text in found if where == "sync.interface_row"), "some rows were refused"
     assert any("***" in text for where, text in found if where == "public.event_logs"), "some runs failed"

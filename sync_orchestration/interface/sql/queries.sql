@@ -10,9 +10,10 @@ CREATE TEMPORARY TABLE staging (
 COPY staging (record_key, entity, operation, position, partition_key, payload, payload_hash, external_ids) FROM STDIN
 
 -- A newer position wins; an older one is history. At an equal position only a different payload counts, unless the
--- write is to be repeated (force). A record whose payload is what was already written only moves on. A row that is
--- being written keeps its worker but not the claimed position: so the writer sees at settling that there is news, and
--- hands the row back. A delete of a record that never arrived is no news; one that was done before is no new flood.
+-- write is to be repeated (force). A record whose payload is what was already written only moves on, and so does one
+-- that a person has skipped as it is. A row that is being written keeps its worker but not the claimed position: so the
+-- writer sees at settling that there is news, and hands the row back. A delete of a record that never arrived is no
+-- news; one that was done before is no new flood.
 -- name: land_staging
 INSERT INTO sync.interface_row AS r (
     sync, source_system, record_key, entity, operation, position, partition_key,
@@ -43,6 +44,8 @@ ON CONFLICT (sync, source_system, record_key) DO UPDATE SET
     status = CASE WHEN r.status = 'processing' THEN 'processing'
                   WHEN r.status = 'processed' AND r.operation <> 'delete' AND NOT %(force)s
                        AND r.payload_hash = excluded.payload_hash THEN 'processed'
+                  WHEN r.status = 'skipped' AND r.error_code = 'skipped_by_person'
+                       AND r.payload_hash = excluded.payload_hash THEN 'skipped'
                   ELSE 'pending' END
 WHERE excluded.position > r.position
    OR (excluded.position = r.position
@@ -158,12 +161,13 @@ WHERE r.sync = %(sync)s AND r.status = 'failed' AND r.awaits IS NOT NULL AND EXI
 SELECT record_key, status, operation, target_id FROM sync.interface_row
 WHERE sync = %(sync)s AND source_system = %(source_system)s AND record_key = ANY(%(keys)s)
 
--- A delete that was done has nothing left to do.
+-- A delete that was done has nothing left to do; what a person has skipped is taken up only by name.
 -- name: requeue_rows
 UPDATE sync.interface_row SET status = 'pending', next_attempt_at = NULL
 WHERE sync = %(sync)s AND status IN ('processed', 'failed', 'skipped')
   AND NOT (operation = 'delete' AND status = 'processed')
   AND error_code IS DISTINCT FROM 'delete_held'
+  AND (%(keys)s::text[] IS NOT NULL OR status <> 'skipped' OR error_code IS DISTINCT FROM 'skipped_by_person')
   AND (%(keys)s::text[] IS NULL OR record_key = ANY(%(keys)s::text[]))
   AND (%(partition_keys)s::text[] IS NULL OR partition_key = ANY(%(partition_keys)s::text[]))
 
@@ -176,6 +180,11 @@ WHERE sync = %(sync)s AND (status = 'failed' OR (status = 'pending' AND error_co
   AND (%(keys)s::text[] IS NULL OR record_key = ANY(%(keys)s::text[]))
   AND (error_code IS DISTINCT FROM 'delete_held' OR %(confirm_deletes)s)
 RETURNING record_key, operation
+
+-- name: end_skips
+UPDATE sync.interface_row SET error_code = NULL
+WHERE sync = %(sync)s AND status = 'skipped' AND error_code = 'skipped_by_person'
+  AND record_key = ANY(%(keys)s::text[])
 
 -- name: pending_windows
 SELECT DISTINCT partition_key FROM sync.interface_row
@@ -649,3 +658,94 @@ WHERE id > %(after)s AND id <= %(until)s GROUP BY sync, status
 
 -- name: limit_statement
 SELECT set_config('statement_timeout', %(statement_ms)s::text, true)
+-- name: limit_look
+SELECT set_config('transaction_read_only', 'on', true),
+       set_config('statement_timeout', %(statement_ms)s::text, true)
+
+-- The pairs of sync and status that have rows: each is one step on the index, however many rows there are.
+-- name: browse_places
+WITH RECURSIVE place AS (
+    (SELECT sync, status FROM sync.interface_row ORDER BY sync, status LIMIT 1)
+    UNION ALL
+    SELECT later.sync, later.status FROM place CROSS JOIN LATERAL (
+        SELECT r.sync, r.status FROM sync.interface_row r
+        WHERE (r.sync, r.status) > (place.sync, place.status) ORDER BY r.sync, r.status LIMIT 1) AS later
+)
+SELECT place.sync, place.status, few.rows FROM place CROSS JOIN LATERAL (
+    SELECT count(*) AS rows FROM (
+        SELECT 1 FROM sync.interface_row r
+        WHERE r.sync = place.sync AND r.status = place.status LIMIT %(bound)s) AS counted) AS few
+ORDER BY place.sync, place.status
+
+-- name: browse_sources
+WITH RECURSIVE owner AS (
+    (SELECT sync, source_system FROM sync.interface_row ORDER BY sync, source_system LIMIT 1)
+    UNION ALL
+    SELECT later.sync, later.source_system FROM owner CROSS JOIN LATERAL (
+        SELECT r.sync, r.source_system FROM sync.interface_row r
+        WHERE (r.sync, r.source_system) > (owner.sync, owner.source_system)
+        ORDER BY r.sync, r.source_system LIMIT 1) AS later
+)
+SELECT DISTINCT source_system FROM owner ORDER BY source_system
+
+-- A page of rows, newest first, going on after the last row of the page before. The newest of each sync and status are
+-- merged, so that one index serves whatever is asked. A filter that is not given (NULL) is gone before it is planned,
+-- for which this must not be prepared.
+-- name: browse_rows
+WITH RECURSIVE place AS (
+    (SELECT sync, status FROM sync.interface_row ORDER BY sync, status LIMIT 1)
+    UNION ALL
+    SELECT later.sync, later.status FROM place CROSS JOIN LATERAL (
+        SELECT r.sync, r.status FROM sync.interface_row r
+        WHERE (r.sync, r.status) > (place.sync, place.status) ORDER BY r.sync, r.status LIMIT 1) AS later
+)
+SELECT found.* FROM place CROSS JOIN LATERAL (
+    SELECT r.sync, r.source_system, r.record_key, r.operation, r.status, r.error_code, r.error_field, r.error_message,
+           r.attempts, r.received_at, r.first_failed_at, r.last_attempt_at, r.next_attempt_at, r.target_id
+    FROM sync.interface_row r
+    WHERE r.sync = place.sync AND r.status = place.status
+      AND (%(error_code)s::text IS NULL OR r.error_code = %(error_code)s)
+      AND (%(key)s::text IS NULL OR (r.record_key = %(key)s AND r.source_system = ANY(%(sources)s::text[])))
+      AND (%(words)s::text IS NULL OR (r.status <> 'processing'
+           AND sync.words_of(r.record_key, r.error_message, r.payload) @@ to_tsquery('pg_catalog.simple', %(words)s)))
+      AND (%(received_from)s::timestamptz IS NULL OR r.received_at >= %(received_from)s)
+      AND (%(received_to)s::timestamptz IS NULL OR r.received_at < %(received_to)s)
+      AND (%(failed_from)s::timestamptz IS NULL OR (r.status = 'failed' AND r.first_failed_at >= %(failed_from)s))
+      AND (%(failed_to)s::timestamptz IS NULL OR (r.status = 'failed' AND r.first_failed_at < %(failed_to)s))
+      AND (%(after_received)s::timestamptz IS NULL OR (
+           r.received_at <= %(after_received)s
+           AND (r.received_at, r.record_key, r.sync, r.source_system)
+               < (%(after_received)s, %(after_key)s, %(after_sync)s, %(after_source)s)))
+    ORDER BY r.received_at DESC, r.record_key DESC, r.sync DESC, r.source_system DESC LIMIT %(limit)s) AS found
+WHERE (%(sync)s::text IS NULL OR place.sync = %(sync)s) AND (%(status)s::text IS NULL OR place.status = %(status)s)
+ORDER BY found.received_at DESC, found.record_key DESC, found.sync DESC, found.source_system DESC LIMIT %(limit)s
+
+-- name: browse_record
+SELECT sync, source_system, record_key, entity, operation, position, partition_key, payload, external_ids, received_at,
+       status, error_code, error_field, error_message, attempts, first_failed_at, last_attempt_at, next_attempt_at,
+       processed_at, target_system, target_id, delete_confirmed, run_id, written, in_doubt, awaits, version
+FROM sync.interface_row
+WHERE sync = %(sync)s AND source_system = %(source_system)s AND record_key = %(key)s
+
+-- name: attempts_at_record
+SELECT record_key, model, operation, status, response_code, duration_ms, started_at, error, run_id
+FROM sync.interface_attempt
+WHERE sync = %(sync)s AND source_system = %(source_system)s AND record_key = %(key)s ORDER BY id DESC LIMIT %(limit)s
+
+-- Records that fail now, by the day (UTC) on which they began to, and why; of so many that failed last.
+-- name: failures_by_day
+SELECT day, code, count(*) AS rows FROM (
+    SELECT (first_failed_at AT TIME ZONE 'UTC')::date AS day, coalesce(error_code, '') AS code
+    FROM sync.interface_row
+    WHERE status = 'failed' AND first_failed_at >= %(since)s AND (%(sync)s::text IS NULL OR sync = %(sync)s)
+    ORDER BY first_failed_at DESC LIMIT %(bound)s) AS failed
+GROUP BY day, code ORDER BY day, code
+
+-- A person's word: the record is left out until it changes. One that is being written is not touched, nor one that has
+-- changed since the person looked. Whoever reads the table on from a settling hears of it.
+-- name: skip_row
+UPDATE sync.interface_row SET
+    status = 'skipped', error_code = 'skipped_by_person', error_field = NULL, error_message = %(reason)s,
+    first_failed_at = NULL, next_attempt_at = NULL, awaits = NULL, settled_version = nextval('sync.settling')
+WHERE sync = %(sync)s AND source_system = %(source_system)s AND record_key = %(key)s
+  AND position = %(position)s AND status IN ('failed', 'pending')

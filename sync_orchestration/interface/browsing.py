@@ -1,0 +1,232 @@
+"""Looking at rows as people do: any filter, page by page, newest first, however many rows there are."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Any
+
+from psycopg import Connection
+from psycopg.errors import QueryCanceled
+from psycopg.rows import class_row, scalar_row
+
+from sync_orchestration.interface.queries import query
+from sync_orchestration.interface.rows import ClaimedRow, Operation, Payload, Status
+
+_MOST_WORDS = 20
+_STATEMENT_MS = 5_000
+
+
+class TooSlowError(Exception):
+    """A look takes longer than people wait for a page."""
+
+
+@contextmanager
+def bounded_look(conn: Connection[Any]) -> Iterator[None]:
+    """Only read, and no statement for longer than five seconds. Raises TooSlowError."""
+    try:
+        with conn.transaction():
+            conn.execute(query("limit_look"), {"statement_ms": _STATEMENT_MS})
+            yield
+    except QueryCanceled as error:
+        raise TooSlowError from error
+
+
+@dataclass(frozen=True, slots=True)
+class RowFilter:
+    """Which rows are wanted; None: any. `text` are words, each the beginning of one in key, error or payload.
+
+    Times are from (inclusive) to (exclusive); those of failing mean rows that fail now, by when they began to.
+    """
+
+    sync: str | None = None
+    status: Status | None = None
+    error_code: str | None = None
+    key: str | None = None
+    text: str | None = None
+    received_from: datetime | None = None
+    received_to: datetime | None = None
+    failed_from: datetime | None = None
+    failed_to: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page ended: the next one begins after this row."""
+
+    received_at: datetime
+    record_key: str
+    sync: str
+    source_system: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRow:
+    """A row as it stands in a list."""
+
+    sync: str
+    source_system: str
+    record_key: str
+    operation: Operation
+    status: Status
+    error_code: str | None
+    error_field: str | None
+    error_message: str | None
+    attempts: int
+    received_at: datetime
+    first_failed_at: datetime | None
+    last_attempt_at: datetime | None
+    next_attempt_at: datetime | None
+    target_id: str | None
+
+    @property
+    def place(self) -> Place:
+        return Place(self.received_at, self.record_key, self.sync, self.source_system)
+
+
+@dataclass(frozen=True, slots=True)
+class WholeRow:
+    """Everything that is known of one record in one sync."""
+
+    sync: str
+    source_system: str
+    record_key: str
+    entity: str
+    operation: Operation
+    position: int
+    partition_key: str
+    payload: Payload | None
+    external_ids: list[str]
+    received_at: datetime
+    status: Status
+    error_code: str | None
+    error_field: str | None
+    error_message: str | None
+    attempts: int
+    first_failed_at: datetime | None
+    last_attempt_at: datetime | None
+    next_attempt_at: datetime | None
+    processed_at: datetime | None
+    target_system: str | None
+    target_id: str | None
+    delete_confirmed: bool
+    run_id: str | None
+    written: Payload | None
+    in_doubt: bool
+    awaits: str | None
+    version: int | None
+
+    def as_claimed(self) -> ClaimedRow:
+        """Return the row as a worker would have it, to see what it would do; nothing is claimed."""
+        return ClaimedRow(
+            sync=self.sync,
+            source_system=self.source_system,
+            record_key=self.record_key,
+            entity=self.entity,
+            operation=self.operation,
+            position=self.position,
+            payload=self.payload,
+            external_ids=self.external_ids,
+            attempts=self.attempts,
+            target_id=self.target_id,
+            delete_confirmed=self.delete_confirmed,
+            written=self.written,
+            in_doubt=self.in_doubt,
+            processed_at=self.processed_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ListedAttempt:
+    """One try at a record, or (status asked) one word of a person about it."""
+
+    record_key: str
+    model: str
+    operation: str
+    status: str
+    response_code: int | None
+    duration_ms: int
+    started_at: datetime
+    error: str | None
+    run_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many rows of a sync are in a status, counted up to a bound."""
+
+    sync: str
+    status: Status
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class FailuresOfDay:
+    """How many of the records that fail now began to on a day (UTC), with this code."""
+
+    day: date
+    code: str
+    rows: int
+
+
+def browse(conn: Connection[Any], wanted: RowFilter, *, limit: int, after: Place | None = None) -> list[ListedRow]:
+    """Return the rows of a filter that were received last, after a place: at most `limit`."""
+    params = parameters(conn, wanted, limit=limit, after=after)
+    if params["words"] == "":
+        return []
+    with conn.cursor(row_factory=class_row(ListedRow)) as cur:
+        return cur.execute(query("browse_rows"), params, prepare=False).fetchall()
+
+
+def parameters(conn: Connection[Any], wanted: RowFilter, *, limit: int, after: Place | None = None) -> dict[str, Any]:
+    """Return what the statement `browse_rows` is given for a page."""
+    return {
+        **asdict(wanted),
+        "words": None if wanted.text is None else _words(wanted.text),
+        "sources": [] if wanted.key is None else _sources(conn),
+        "after_received": after.received_at if after else None,
+        "after_key": after.record_key if after else None,
+        "after_sync": after.sync if after else None,
+        "after_source": after.source_system if after else None,
+        "limit": limit,
+    }
+
+
+def _words(text: str) -> str:
+    """Return what PostgreSQL is asked for: each word by its beginning; empty where there is none."""
+    quoted = [word.replace("\\", "\\\\").replace("'", "''") for word in text.split()[:_MOST_WORDS]]
+    return " & ".join(f"'{word}':*" for word in quoted if any(letter.isalnum() for letter in word))
+
+
+def _sources(conn: Connection[Any]) -> list[str]:
+    with conn.cursor(row_factory=scalar_row) as cur:
+        return [str(name) for name in cur.execute(query("browse_sources"))]
+
+
+def counts_up_to(conn: Connection[Any], bound: int) -> list[Count]:
+    """Return the number of rows of each sync and status that has any, counted up to `bound`."""
+    with conn.cursor(row_factory=class_row(Count)) as cur:
+        return cur.execute(query("browse_places"), {"bound": bound}).fetchall()
+
+
+def whole_row(conn: Connection[Any], sync: str, source_system: str, key: str) -> WholeRow | None:
+    """Return one record; None where there is none."""
+    params = {"sync": sync, "source_system": source_system, "key": key}
+    with conn.cursor(row_factory=class_row(WholeRow)) as cur:
+        return cur.execute(query("browse_record"), params).fetchone()
+
+
+def attempts_at(
+    conn: Connection[Any], sync: str, source_system: str, key: str, *, limit: int
+) -> Sequence[ListedAttempt]:
+    """Return the newest attempts at one record, newest first."""
+    params = {"sync": sync, "source_system": source_system, "key": key, "limit": limit}
+    with conn.cursor(row_factory=class_row(ListedAttempt)) as cur:
+        return cur.execute(query("attempts_at_record"), params).fetchall()
+
+
+def failures_by_day(conn: Connection[Any], sync: str | None, since: datetime, *, bound: int) -> list[FailuresOfDay]:
+    """Return the records that fail now by day and code, oldest day first; of the `bound` that began to fail last."""
+    params = {"sync": sync, "since": since, "bound": bound}
+    with conn.cursor(row_factory=class_row(FailuresOfDay)) as cur:
+        return cur.execute(query("failures_by_day"), params, prepare=False).fetchall()
