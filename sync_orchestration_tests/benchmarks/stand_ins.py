@@ -50,9 +50,12 @@ def busy_flexi(partners: int, changes: list[int]) -> Iterator[Feed]:
 
 
 @contextmanager
-def demo_pair(partners: int, odoo_version: int) -> Iterator[tuple[str, str]]:
-    """Serve the demo company and an empty Odoo, which takes no simulated time; yields their addresses."""
-    with elsewhere(_serve_flexi, partners) as flexi, elsewhere(_serve_odoo, odoo_version) as odoo:
+def demo_pair(partners: int, odoo_version: int, cost_scale: float = 0.0) -> Iterator[tuple[str, str]]:
+    """Serve the demo company and an empty Odoo; yields their addresses.
+
+    Odoo takes `cost_scale` times as long as a real one was measured to take.
+    """
+    with elsewhere(_serve_flexi, partners) as flexi, elsewhere(_serve_odoo, odoo_version, cost_scale) as odoo:
         yield flexi, odoo
 
 
@@ -120,8 +123,9 @@ def _serve_flexi(line: Connection, partners: int) -> None:
         until_closed(line)
 
 
-def _serve_odoo(line: Connection, version: int) -> None:
-    world = OdooWorld(version, api_key=ODOO_KEY, switches=OdooSwitches(simulate_costs=False))
+def _serve_odoo(line: Connection, version: int, cost_scale: float) -> None:
+    switches = OdooSwitches(simulate_costs=cost_scale > 0, cost_scale=cost_scale)
+    world = OdooWorld(version, api_key=ODOO_KEY, switches=switches)
     with serve(odoo_app(world)) as url:
         line.send(url)
         until_closed(line)
