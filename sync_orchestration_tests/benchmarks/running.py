@@ -216,8 +216,11 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 @contextmanager
-def running(partners: int) -> Iterator[Running]:
-    """Serve a company and an empty Odoo, and prepare services on them, not started yet."""
+def running(partners: int, package: Path | None = None) -> Iterator[Running]:
+    """Serve a company and an empty Odoo, and prepare services on them, not started yet.
+
+    With `package` the services are those of the product that is found in that folder.
+    """
     state = Path(tempfile.mkdtemp(prefix="sync-"))
     before = dict(os.environ)
     key = "key-of-the-benchmark"
@@ -240,6 +243,8 @@ def running(partners: int) -> Iterator[Running]:
                 "INTAKE_TOKEN": TOKEN,
             }
             os.environ.pop("SYNC_POSTGRES_URL", None)
+            if package is not None:
+                os.environ["PYTHONPATH"] = str(package)
             found = Running(flexi, odoo, state, (free_port(), free_port()))
             found.created_before = odoo.created["res.partner"]
             stack.callback(found.stop)
