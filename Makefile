@@ -49,15 +49,25 @@ format: setup ## mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup ## measure, side by side in one run
-	$(BIN)/python -m sync_orchestration_tests.benchmarks
+bench: setup .venv/.bench ## measure, side by side in one run, against others; writes docs/performance.md
+	$(BIN)/python -W ignore -m sync_orchestration_tests.benchmarks $(WHICH) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+.venv/.bench: requirements-bench.lock .venv/.installed
+	@if command -v uv >/dev/null; then \
+		uv pip install -q -p $(BIN)/python --no-deps --require-hashes -r requirements-bench.lock; \
+	else \
+		$(BIN)/pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements-bench.lock; \
+	fi
+	@touch $@
 
 soak: setup ## kill, break and restart everything for MINUTES=10 (SEED=…), then see whether anything is lost or doubled
 	$(BIN)/python -W ignore -m sync_orchestration_tests.faults.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
-lock: ## renew requirements.lock from pyproject.toml (needs uv)
+lock: ## renew both locks from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 		--no-strip-extras --no-emit-index-url --no-header -q -o requirements.lock
+	uv pip compile --group bench -c requirements.lock --universal --python-version 3.11 --generate-hashes \
+		--no-strip-extras --no-emit-index-url --no-header -q -o requirements-bench.lock
 
 clean: ## stop the embedded PostgreSQL and forget all local state
 	@if [ -x $(BIN)/sync-orchestration ]; then $(BIN)/sync-orchestration stop; fi

@@ -7,13 +7,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
 
-import dagster as dg
 import psutil
 
 from sync_orchestration_tests.benchmarks.latency import poll_seconds
 from sync_orchestration_tests.benchmarks.many_syncs import copy_package
 from sync_orchestration_tests.benchmarks.measured import Grid, Machine, Measured, load_now
-from sync_orchestration_tests.benchmarks.running import Running, running, wait_until
+from sync_orchestration_tests.benchmarks.running import Running, running
 
 SYNCS = 10
 MINUTES = 5.0
@@ -26,29 +25,21 @@ _PARTS = {
     "intake": "cli intake",
     "PostgreSQL": "postgres",
 }
-_PATIENCE = 600.0
 
 
 def measure_idle(syncs: int = SYNCS, minutes: float = MINUTES) -> Measured:
     """Let the syncs do their first run, then look for some minutes at what goes on."""
-    before = load_now()
     with TemporaryDirectory(prefix="sync-") as folder:
         copy_package(Path(folder), syncs)
         with running(_PARTNERS, Path(folder)) as world:
             world.start()
-            if not wait_until(lambda: _is_idle(world, syncs), _PATIENCE):
-                raise RuntimeError(f"the first syncs did not end; see {world.state / 'logs'}")
-            return _told(world, syncs, minutes, before)
+            world.wait_for_first_syncs(syncs)
+            return idle_cost(world, syncs, minutes)
 
 
-def _is_idle(world: Running, syncs: int) -> bool:
-    read = world.value("SELECT count(*) FROM sync.sync_state WHERE last_position IS NOT NULL")
-    with world.instance() as instance:
-        going = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
-        return bool(read == syncs and world.unsettled == 0 and instance.get_runs_count(dg.RunsFilter(statuses=going)) == 0)
-
-
-def _told(world: Running, syncs: int, minutes: float, load_before: float) -> Measured:
+def idle_cost(world: Running, syncs: int, minutes: float) -> Measured:
+    """Measure what the services take while nothing happens."""
+    load_before = load_now()
     used = _processor(world)
     asked = {"Flexi": world.flexi.faults, "Odoo": world.odoo.faults}
     requests = {name: faults.requests.total() for name, faults in asked.items()}
@@ -73,7 +64,7 @@ def _told(world: Running, syncs: int, minutes: float, load_before: float) -> Mea
         title="While nothing happens",
         grids=(
             Grid(
-                title=f"{syncs} syncs, each polled every {poll_seconds()} s, for {minutes:g} minutes, scaled to an hour",
+                title=f"{syncs} syncs, polled every {poll_seconds()} s, for {minutes:g} minutes, scaled to an hour",
                 head=("", "CPU s an hour", "of one core", "MiB"),
                 rows=(*rows, total),
             ),

@@ -10,28 +10,31 @@ import yaml
 _SHIPPED = Path(str(resources.files("sync_orchestration")))
 
 
-def write_syncs(folder: Path, syncs: int) -> None:
+def write_syncs(folder: Path, syncs: int, poll_seconds: int | None = None) -> None:
     """Write the YAML of `syncs` syncs, and of their connections, as a package at `folder`."""
     connections = _read("connections")
     known = connections["attributes"]["connections"]
     names = [f"partners_{number}" for number in range(1, syncs + 1)]
-    known.update({name: known["flexi"] for name in names})
+    known.update(dict.fromkeys(names, known["flexi"]))
     _write(folder / "connections", connections)
     for name in names:
         sync = _read("flexi_partners")
         sync["attributes"]["name"] = name
         sync["attributes"]["source"]["connection"] = name
-        sync["attributes"]["target"] |= {"asset": f"odoo/{name}", "external_id": f"{name}.adresar_{{key}}", "match_on": []}
+        own = {"asset": f"odoo/{name}", "external_id": f"{name}.adresar_{{key}}", "match_on": []}
+        sync["attributes"]["target"] |= own
+        if poll_seconds is not None:
+            sync["attributes"]["triggers"] = {"poll_seconds": poll_seconds}
         _write(folder / name, sync)
     (folder / "__init__.py").write_text('"""Many syncs."""\n', encoding="utf-8")
 
 
-def copy_package(folder: Path, syncs: int) -> None:
+def copy_package(folder: Path, syncs: int, poll_seconds: int | None = None) -> None:
     """Copy the whole product to `folder`, with many syncs instead of its own; found there, it is used instead."""
     package = folder / _SHIPPED.name
     shutil.copytree(_SHIPPED, package, ignore=shutil.ignore_patterns("__pycache__", "defs"))
     shutil.copy(_SHIPPED.parent / "pyproject.toml", folder)
-    write_syncs(package / "defs", syncs)
+    write_syncs(package / "defs", syncs, poll_seconds)
 
 
 def _read(name: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a benchmark found: tables and curves, with the machine, the versions and the command behind them; kept as JSON."""
+"""What a benchmark found: tables and curves, with machine, versions and command; kept as JSON."""
 
 import os
 import platform

@@ -1,4 +1,4 @@
-"""What else brings partners from Flexi into Odoo: a script that takes one after the other; bare batches as the floor."""
+"""What else brings partners from Flexi into Odoo: a script, one record after the other; bare batches, the floor."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

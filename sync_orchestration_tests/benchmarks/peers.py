@@ -46,11 +46,13 @@ class Landing:
     end: tuple[int, int]
 
 
-def measure_peers(rounds: int, changes: int = CHANGES, partners: int = PARTNERS) -> Measured:
+def measure_peers(
+    rounds: int, changes: int = CHANGES, partners: int = PARTNERS, *, with_dlt: bool = bool(find_spec("dlt"))
+) -> Measured:
     """Land `changes` in turn by each; the order is turned round every time, so that no one profits from it."""
     detail = read_detail()
     works: dict[str, Callable[[Feed, int, str], Landing]] = {FLOOR: _bare, OURS: _ours}
-    if find_spec("dlt"):
+    if with_dlt:
         works |= {TUNED: _tuned, USUAL: _usual}
     found: dict[str, list[Landing]] = {name: [] for name in works}
     before = load_now()

@@ -103,9 +103,7 @@ class _Flexi:
             for number, record in zip(self._versions[begin:end], self._ids[begin:end], strict=True)
         )
         following = self._versions[end] if end < len(self._versions) else "none"
-        return (
-            f'{{"winstrom":{{"@globalVersion":"{self._versions[-1]}","changes":[{rows}],"next":"{following}"}}}}'
-        )
+        return f'{{"winstrom":{{"@globalVersion":"{self._versions[-1]}","changes":[{rows}],"next":"{following}"}}}}'
 
     def _records(self, _params: dict[str, list[str]], body: bytes) -> str:
         wanted = json.loads(body)["winstrom"]["id"]

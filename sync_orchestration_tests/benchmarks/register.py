@@ -15,7 +15,13 @@ from sync_orchestration.sandbox.server import serve
 from sync_orchestration.systems.http import HttpClient, HttpSettings
 from sync_orchestration.systems.kontur import KonturClient, KonturLookup
 from sync_orchestration_tests.benchmarks.measured import Grid, Machine, Measured, load_now
-from sync_orchestration_tests.benchmarks.stand_ins import elsewhere, fresh_database, in_own_process, postgres, until_closed
+from sync_orchestration_tests.benchmarks.stand_ins import (
+    elsewhere,
+    fresh_database,
+    in_own_process,
+    postgres,
+    until_closed,
+)
 from sync_orchestration_tests.benchmarks.watching import watched
 
 CONTRACTORS = 10_000

@@ -155,6 +155,19 @@ class Running:
         return bool(cursor is not None and cursor > self.company.global_version and self.unsettled == 0)
 
     @property
+    def is_idle(self) -> bool:
+        """Whether no sync has rows to write and no run waits or goes on."""
+        going = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED)
+        with self.instance() as instance:
+            return self.unsettled == 0 and instance.get_runs_count(dg.RunsFilter(statuses=list(going))) == 0
+
+    def wait_for_first_syncs(self, syncs: int, seconds: float = 600.0) -> None:
+        """Return when so many syncs have read and written everything once."""
+        read = "SELECT count(*) FROM sync.sync_state WHERE last_position IS NOT NULL"
+        if not wait_until(lambda: self.value(read) >= syncs and self.is_idle, seconds):
+            raise RuntimeError(f"the first syncs did not end; see {self.state / 'logs'}")
+
+    @property
     def in_writing(self) -> int:
         """How many rows of the sync a worker writes at this moment."""
         sql = f"SELECT count(*) FROM sync.interface_row WHERE status = 'processing' AND sync = '{SYNC}'"

@@ -32,9 +32,9 @@ def watched() -> Iterator[Watched]:
     """Measure a block. Whatever sends its requests by the standard library's HTTP (requests does) is seen."""
     found, lock, plain = Watched(), threading.Lock(), HTTPResponse.begin
 
-    def begin(response: HTTPResponse) -> None:
+    def begin(self: HTTPResponse) -> None:
         asked = time.perf_counter()
-        plain(response)
+        plain(self)
         with lock:
             found.waiting += time.perf_counter() - asked
 

@@ -93,9 +93,9 @@ class DltLanding:
         rows = answer.json()["winstrom"]["adresar"]
         if not self.tuned:
             return [{**known[row["id"]], "payload": row} for row in rows]
-        import pyarrow  # noqa: PLC0415 - as dlt
+        import pyarrow as pa  # noqa: PLC0415 - as dlt
 
-        return pyarrow.table(
+        return pa.table(
             {
                 "id": [row["id"] for row in rows],
                 "version": [known[row["id"]]["version"] for row in rows],
