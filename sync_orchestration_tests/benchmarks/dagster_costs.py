@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
+from unittest.mock import patch
 
 import dagster as dg
 
@@ -26,6 +27,7 @@ from sync_orchestration_tests.benchmarks.measured import Grid, Machine, Measured
 from sync_orchestration_tests.benchmarks.product import Silent
 from sync_orchestration_tests.benchmarks.stand_ins import (
     ODOO_KEY,
+    PASSWORD,
     USER,
     demo_pair,
     fresh_database,
@@ -99,14 +101,14 @@ def _loaded(folder: Path, syncs: int) -> tuple[float, float]:
 
 
 def _runs(folder: Path, flexi: str, odoo: str, database_url: str, rounds: int, partitions: int) -> Runs:
-    with TemporaryDirectory(prefix="sync-") as state:
+    with TemporaryDirectory(prefix="sync-") as state, patch.dict(os.environ), patch.object(sys, "path", sys.path[:]):
         prepare_dagster_home(Path(state))
         os.environ |= {
             **dagster_environment(Path(state), database_url),
             "FLEXI_URL": flexi,
             "FLEXI_COMPANY": "demo",
             "FLEXI_USER": USER,
-            "FLEXI_PASSWORD": USER,
+            "FLEXI_PASSWORD": PASSWORD,
             "ODOO_URL": odoo,
             "ODOO_DATABASE": "odoo",
             "ODOO_USER": USER,
@@ -115,21 +117,23 @@ def _runs(folder: Path, flexi: str, odoo: str, database_url: str, rounds: int, p
         sys.path.insert(0, str(folder))
         project = load_project(importlib.import_module("many_defs"))
         with dg.DagsterInstance.get() as instance:
-            _by_dagster(instance, project)
-            alone, few, many = list[float](), list[float](), list[float]()
-            for number in range(rounds):
-                alone.append(_timed(flexi, f"alone {number}", lambda: _by_the_pipeline(project, database_url)))
-                few.append(_timed(flexi, f"few {number}", lambda: _by_dagster(instance, project)))
-            keys = [window_at(number * _PARTITION_SIZE, _PARTITION_SIZE).key for number in range(1, partitions + 1)]
-            name = project.syncs[_SYNC].partitions
-            began = perf_counter()
-            instance.add_dynamic_partitions(name, keys)
-            added = perf_counter()
-            assert len(instance.get_dynamic_partitions(name)) >= partitions
-            listed = perf_counter()
-            many += [
-                _timed(flexi, f"many {number}", lambda: _by_dagster(instance, project)) for number in range(rounds)
-            ]
+            return _changes(instance, project, flexi, rounds, partitions)
+
+
+def _changes(instance: dg.DagsterInstance, project: Project, flexi: str, rounds: int, partitions: int) -> Runs:
+    _by_dagster(instance, project)
+    alone, few = list[float](), list[float]()
+    for number in range(rounds):
+        alone.append(_timed(flexi, f"alone {number}", lambda: _by_the_pipeline(project)))
+        few.append(_timed(flexi, f"few {number}", lambda: _by_dagster(instance, project)))
+    keys = [window_at(number * _PARTITION_SIZE, _PARTITION_SIZE).key for number in range(1, partitions + 1)]
+    name = project.syncs[_SYNC].partitions
+    began = perf_counter()
+    instance.add_dynamic_partitions(name, keys)
+    added = perf_counter()
+    assert len(instance.get_dynamic_partitions(name)) >= partitions
+    listed = perf_counter()
+    many = [_timed(flexi, f"many {number}", lambda: _by_dagster(instance, project)) for number in range(rounds)]
     return Runs(alone, few, many, added - began, listed - added)
 
 
@@ -146,9 +150,9 @@ def _by_dagster(instance: dg.DagsterInstance, project: Project) -> None:
     assert report.counts["processed"] > 0, report
 
 
-def _by_the_pipeline(project: Project, database_url: str) -> None:
+def _by_the_pipeline(project: Project) -> None:
     settings, known = project.syncs[_SYNC], project.connections
-    with connect(database_url) as conn:
+    with connect(os.environ["SYNC_POSTGRES_URL"]) as conn:
         source = OpenSource.of(settings, known[_SYNC])
         target = OpenTarget.of(settings, known[_SYNC], known["odoo"], lambda _: None)
         source.reader(conn, "benchmark", Silent()).bring_up_to_date()

@@ -28,7 +28,7 @@ class OneByOne:
         for key, mapped in _mapped(self.source):
             try:
                 self._write(f"adresar_{key}", mapped)
-            except OdooError:
+            except (OdooError, LookupError):
                 continue  # a script logs it and goes on
 
     def _write(self, name: str, mapped: Mapping[str, Any]) -> None:
@@ -50,7 +50,7 @@ class OneByOne:
     def _country(self, wanted: Reference) -> int:
         if wanted.value not in self._countries:
             found = self.target.target.client.call("res.country", "search", domain=[["code", "=", wanted.value]])
-            self._countries[wanted.value] = found[0] if found else 0
+            self._countries[wanted.value] = found[0]
         return self._countries[wanted.value]
 
 

@@ -54,6 +54,7 @@ class Running:
     ports: tuple[int, int]
     dev: subprocess.Popen[bytes] | None = None
     created_before: int = field(default=0)
+    parts: tuple[Part, ...] = ("webserver", "intake", "daemon")
 
     @property
     def company(self) -> Company:
@@ -65,9 +66,8 @@ class Running:
         with (self.state / "dev.log").open("ab") as log:
             env = {name: value for name, value in os.environ.items() if name not in _OF_THE_INSTANCE}
             self.dev = subprocess.Popen(command, cwd=self.state, env=env, stdout=log, stderr=log)
-        parts: tuple[Part, ...] = ("webserver", "intake", "daemon")
         began = time.time()
-        if not wait_until(lambda: all(self.is_back(part, 0, began) for part in parts), 180):
+        if not wait_until(lambda: all(self.is_back(part, 0, began) for part in self.parts), 180):
             raise RuntimeError(f"the services did not start; see {self.state / 'dev.log'}")
 
     def stop(self) -> None:
@@ -232,7 +232,7 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
 def running(partners: int, package: Path | None = None) -> Iterator[Running]:
     """Serve a company and an empty Odoo, and prepare services on them, not started yet.
 
-    With `package` the services are those of the product that is found in that folder.
+    With `package` the services are those of the product that is found in that folder, which has no intake.
     """
     state = Path(tempfile.mkdtemp(prefix="sync-"))
     before = dict(os.environ)
@@ -258,7 +258,10 @@ def running(partners: int, package: Path | None = None) -> Iterator[Running]:
             os.environ.pop("SYNC_POSTGRES_URL", None)
             if package is not None:
                 os.environ["PYTHONPATH"] = str(package)
+                del os.environ["INTAKE_TOKEN"]
             found = Running(flexi, odoo, state, (free_port(), free_port()))
+            if package is not None:
+                found.parts = ("webserver", "daemon")
             found.created_before = odoo.created["res.partner"]
             stack.callback(found.stop)
             yield found

@@ -1,9 +1,24 @@
 """The benchmarks, small: whoever runs one after a year still gets a table, of worlds that end alike."""
 
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing import Pipe
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from sync_orchestration_tests.benchmarks import (
+    dagster_costs,
+    growth,
+    into_odoo,
+    peers,
+    prerendered,
+    register,
+    stand_ins,
+)
 from sync_orchestration_tests.benchmarks.dagster_costs import measure_dagster
 from sync_orchestration_tests.benchmarks.growth import measure_growth
 from sync_orchestration_tests.benchmarks.idle import idle_cost
@@ -15,6 +30,30 @@ from sync_orchestration_tests.benchmarks.page import write_page
 from sync_orchestration_tests.benchmarks.peers import FLOOR, OURS, TUNED, USUAL, measure_peers
 from sync_orchestration_tests.benchmarks.register import measure_register
 from sync_orchestration_tests.benchmarks.running import running
+
+
+@pytest.fixture(autouse=True)
+def in_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare the tests the start of dozens of processes: works and servers are threads of this one."""
+    for module in (dagster_costs, growth, into_odoo, peers, prerendered, register, stand_ins):
+        monkeypatch.setattr(module, "in_own_process", called, raising=False)
+        monkeypatch.setattr(module, "elsewhere", in_a_thread, raising=False)
+
+
+def called(work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return work(*args, **kwargs)
+
+
+@contextmanager
+def in_a_thread(work: Callable[..., None], *args: Any) -> Iterator[Any]:
+    ours, theirs = Pipe()
+    thread = threading.Thread(target=work, args=(theirs, *args), daemon=True)
+    thread.start()
+    try:
+        yield ours.recv()
+    finally:
+        ours.close()
+        thread.join(timeout=10)
 
 
 def ends_alike(found: Measured) -> bool:
@@ -62,6 +101,7 @@ def test_the_costs_of_dagster_come_out() -> None:
     assert "list 20 partitions" in first_cells(found), found.text
 
 
+@pytest.mark.skipif("BENCH_SERVICES" not in os.environ, reason="takes two minutes; set BENCH_SERVICES to run it")
 def test_latency_and_idle_cost_of_the_real_services_come_out(tmp_path: Path) -> None:
     copy_package(tmp_path, 1, poll_seconds=5)
     with running(20, tmp_path) as world:
