@@ -7,6 +7,9 @@ from typing import Any, overload
 # Made once, for json.dumps makes an encoder at each call.
 _rendered = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
+# How NUL characters, half surrogate pairs (whole ones too) and numbers that are none look in ASCII.
+_DOUBTFUL = ("\\u0000", "\\ud", "NaN", "Infinity")
+
 _NUL, _IN_ITS_PLACE = "\x00", "�"
 
 
@@ -34,6 +37,11 @@ def to_json(value: Any) -> str:
     if "\\u0000" in text:
         text = _rendered(_without_nul(_finite(value)))
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def is_storable_json(ascii_text: str) -> bool:
+    """Tell whether JSON rendered in ASCII certainly is what a jsonb column takes; a doubtful one may be as well."""
+    return not any(doubtful in ascii_text for doubtful in _DOUBTFUL)
 
 
 def _without_nul(value: Any) -> Any:
