@@ -1,7 +1,7 @@
 """Landing the changes of a Flexi in PostgreSQL: ours, dlt, and the bare steps as the floor, one after the other."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from statistics import median
 
@@ -13,7 +13,7 @@ from sync_orchestration_tests.benchmarks.landing import land
 from sync_orchestration_tests.benchmarks.measured import Goal, Grid, Machine, Measured, Panel, load_now
 from sync_orchestration_tests.benchmarks.prerendered import prerendered_flexi, seconds_worked
 from sync_orchestration_tests.benchmarks.product import BATCH, open_source
-from sync_orchestration_tests.benchmarks.stand_ins import Feed, fresh_database, in_own_process, postgres
+from sync_orchestration_tests.benchmarks.stand_ins import Feed, fresh_database, in_own_process, postgres, postgres_cpu
 from sync_orchestration_tests.benchmarks.watching import peak_mib, watched
 from sync_orchestration_tests.benchmarks.with_dlt import DATASET, TABLE, DltLanding, pipeline_into
 
@@ -44,6 +44,12 @@ class Landing:
     records: int
     peak: float
     end: tuple[int, int]
+    stored: float = 0.0
+
+    @property
+    def work(self) -> float:
+        """Seconds of processor, its own and PostgreSQL's: they tell more than the clock where others work too."""
+        return self.cpu + self.stored
 
 
 def measure_peers(
@@ -60,7 +66,9 @@ def measure_peers(
         for number in range(rounds):
             for name in list(works) if number % 2 else reversed(works):
                 with fresh_database(server) as url:
-                    found[name].append(in_own_process(works[name], feed, changes, url))
+                    stored = postgres_cpu(server)
+                    one = in_own_process(works[name], feed, changes, url)
+                    found[name].append(replace(one, stored=postgres_cpu(server) - stored))
     return _told(found, changes, Machine(load=(before, load_now())))
 
 
@@ -125,6 +133,8 @@ def _told(found: Mapping[str, list[Landing]], changes: int, machine: Machine) ->
             f"{median(ratios(several, found[FLOOR])):.2f}",
             f"{median(one.records / one.seconds for one in several):,.0f}",
             f"{median(one.cpu for one in several):.2f}",
+            f"{median(one.stored for one in several):.2f}",
+            f"{median(one.work / bare.work for one, bare in zip(several, found[FLOOR], strict=True)):.2f}",
             f"{median(one.waiting for one in several):.2f}",
             f"{median(one.served for one in several):.2f}",
             str(several[0].requests),
@@ -132,7 +142,19 @@ def _told(found: Mapping[str, list[Landing]], changes: int, machine: Machine) ->
         )
         for name, several in found.items()
     )
-    head = ("", "seconds", "floor = 1", "records/s", "own CPU s", "waiting s", "server s", "requests", "peak MiB")
+    head = (
+        "",
+        "seconds",
+        "floor = 1",
+        "records/s",
+        "own CPU s",
+        "PostgreSQL's",
+        "both, floor = 1",
+        "waiting s",
+        "server s",
+        "requests",
+        "peak MiB",
+    )
     rounds, records = len(found[OURS]), found[OURS][0].records
     title = f"Landing {changes:,} changes over {records:,} records, {rounds} rounds in turn, medians"
     ends = {one.end for several in found.values() for one in several}
@@ -141,6 +163,7 @@ def _told(found: Mapping[str, list[Landing]], changes: int, machine: Machine) ->
         title="Landing changes in PostgreSQL",
         grids=(Grid(title=title, head=head, rows=rows),),
         notes=(
+            "Where others work too, seconds of processors (the client's and PostgreSQL's) tell more than the clock.",
             "Waiting: from a request sent to the first line of its answer, over all threads, also while another works. "
             "Server: what the Flexi of this benchmark, a process of its own, worked for it.",
             "dlt has its tables already, as we have; its tuned way yields Arrow tables, which pass its normalising "

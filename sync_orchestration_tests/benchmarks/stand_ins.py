@@ -5,12 +5,15 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import cycle, islice
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
+from urllib.parse import parse_qs, urlsplit
+
+import psutil
 
 from sync_orchestration.interface.database import connect
 from sync_orchestration.interface.embedded import embedded_url, stop_embedded
@@ -68,6 +71,19 @@ def postgres() -> Iterator[str]:
     finally:
         stop_embedded(folder)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def postgres_cpu(server: str) -> float:
+    """Return the seconds of processor that a server of `postgres` has used so far, all its processes together."""
+    folder = parse_qs(urlsplit(server).query)["host"][0]
+    main = psutil.Process(int(Path(folder, "data", "postmaster.pid").read_text(encoding="utf-8").split()[0]))
+    seconds = 0.0
+    for process in [main, *main.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):
+            used = process.cpu_times()
+            seconds += used.user + used.system + getattr(used, "children_user", 0.0)
+            seconds += getattr(used, "children_system", 0.0)
+    return seconds
 
 
 @contextmanager
