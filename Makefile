@@ -49,8 +49,16 @@ format: setup ## mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup ## measure, side by side in one run
-	$(BIN)/python -m sync_orchestration_tests.benchmarks
+bench: setup .venv/.bench ## measure, side by side in one run, against others; writes docs/performance.md
+	$(BIN)/python -W ignore -m sync_orchestration_tests.benchmarks $(WHICH) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+.venv/.%: requirements-%.lock .venv/.installed
+	@if command -v uv >/dev/null; then \
+		uv pip install -q -p $(BIN)/python --no-deps --require-hashes -r $<; \
+	else \
+		$(BIN)/pip install -q --disable-pip-version-check --no-deps --require-hashes -r $<; \
+	fi
+	@touch $@
 
 soak: setup ## kill, break and restart everything for MINUTES=10 (SEED=…), then see whether anything is lost or doubled
 	$(BIN)/python -W ignore -m sync_orchestration_tests.faults.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
@@ -58,12 +66,14 @@ soak: setup ## kill, break and restart everything for MINUTES=10 (SEED=…), the
 schemas: setup ## write the JSON schemas of the YAML folders anew, after a change of a setting
 	$(BIN)/python -m sync_orchestration_tests.schemas
 
-LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-strip-extras \
-	--no-emit-index-url --no-header -q
+PINS := --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-header -q
 
-lock: ## renew requirements.lock from pyproject.toml, and of it what the image needs (needs uv)
-	$(LOCK) --group dev --extra telemetry -o requirements.lock
-	$(LOCK) --extra celery --extra kubernetes --extra telemetry -c requirements.lock -o deploy/requirements.lock
+lock: ## renew the locks from pyproject.toml: ours, the image's, those of benchmarks and browser tests (needs uv)
+	uv pip compile pyproject.toml $(PINS) --group dev --extra telemetry -o requirements.lock
+	uv pip compile pyproject.toml $(PINS) --extra celery --extra kubernetes --extra telemetry -c requirements.lock \
+		-o deploy/requirements.lock
+	uv pip compile $(PINS) --group bench -c requirements.lock -o requirements-bench.lock
+	uv pip compile $(PINS) --group browser -c requirements.lock -o requirements-browser.lock
 
 release: setup ## check and test what is committed, then tag it as VERSION=1.2.3; pushes nothing
 	@$(BIN)/python -m sync_orchestration_tests.release check "$(VERSION)"

@@ -10,7 +10,7 @@ from psycopg import Connection
 from psycopg.rows import class_row, dict_row, scalar_row
 
 from sync_orchestration.interface.queries import query
-from sync_orchestration.interface.texts import storable, to_json
+from sync_orchestration.interface.texts import is_storable_json, storable, to_json
 
 Operation = Literal["create", "update", "delete"]
 Status = Literal["pending", "processing", "processed", "failed", "skipped"]
@@ -23,7 +23,10 @@ _ADOPTION_LOCKS = 0x4144  # … and of those that keep two workers from linking 
 
 @dataclass(frozen=True, slots=True)
 class LandedRecord:
-    """The newest state of one record, as read from a source; `payload` is None for a delete."""
+    """The newest state of one record, as read from a source; `payload` is None for a delete.
+
+    `payload_text` is the payload as JSON in ASCII, where it has been rendered already.
+    """
 
     key: str
     entity: str
@@ -33,6 +36,7 @@ class LandedRecord:
     payload: Payload | None
     payload_hash: str | None
     external_ids: Sequence[str] = ()
+    payload_text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +165,17 @@ def _stage(cur: Any, records: Iterable[LandedRecord]) -> None:
                     record.operation,
                     record.position,
                     record.partition_key,
-                    None if record.payload is None else to_json(record.payload),
+                    _payload_text(record),
                     record.payload_hash,
                     to_json(list(record.external_ids)) if record.external_ids else "[]",
                 )
             )
+
+
+def _payload_text(record: LandedRecord) -> str | None:
+    if record.payload_text is not None and is_storable_json(record.payload_text):
+        return record.payload_text
+    return None if record.payload is None else to_json(record.payload)
 
 
 def hire_worker(conn: Connection[Any], run_id: str) -> Worker:

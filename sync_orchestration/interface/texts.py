@@ -36,6 +36,13 @@ def to_json(value: Any) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
+def is_storable_json(ascii_text: str) -> bool:
+    """Tell whether JSON rendered in ASCII certainly is what a jsonb column takes; a doubtful one may be as well."""
+    # NUL characters, half surrogate pairs (whole ones too) and numbers that are none, as they look in ASCII. One by
+    # one, since every record passes here.
+    return not ("\\u0000" in ascii_text or "\\ud" in ascii_text or "NaN" in ascii_text or "Infinity" in ascii_text)
+
+
 def _without_nul(value: Any) -> Any:
     if isinstance(value, str):
         return value.replace(_NUL, _IN_ITS_PLACE)

@@ -11,12 +11,22 @@ from sync_orchestration.mapping.records import JSON, Value
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
 
 
-def payload_hash(value: JSON) -> str:
-    """Return the SHA-256 (hex) of a JSON value, the same for any order of its objects' keys.
+def canonical_text(value: JSON) -> str:
+    """Return a JSON value as ASCII text, the same for any order of its objects' keys.
 
     Raises TypeError for what is not JSON, ValueError for a value that contains itself.
     """
-    return hashlib.sha256(_canonical(value).encode("ascii")).hexdigest()
+    return _canonical(value)
+
+
+def text_hash(canonical: str) -> str:
+    """Return the SHA-256 (hex) of a canonical text."""
+    return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+
+
+def payload_hash(value: JSON) -> str:
+    """Return the SHA-256 (hex) of a JSON value; raises as `canonical_text` does."""
+    return text_hash(canonical_text(value))
 
 
 def changed_fields(

@@ -41,6 +41,7 @@ SENSITIVE_NAMES = frozenset(
 MASK = "***"
 
 _MEMORY = 4096
+_KINDS, _KEYS_OF_A_KIND = 256, 256
 _SHORTEST_ENCODED = 4  # bytes; shorter secrets in base64 are too like any other text
 
 
@@ -82,8 +83,22 @@ def scrub(payload: JSON, names: Collection[str] = SENSITIVE_NAMES) -> JSON:
 def _without_sensitive(value: JSON, names: frozenset[str]) -> JSON:
     """Return a copy of an object or list, of an object without its sensitive keys; what they hold is not copied."""
     if isinstance(value, dict):
-        return {name: inner for name, inner in value.items() if not is_sensitive(name, names)}
+        hidden = _hidden(value, names)
+        return {name: inner for name, inner in value.items() if name not in hidden} if hidden else value.copy()
     return value.copy() if isinstance(value, list) else value
+
+
+def _hidden(value: dict[str, JSON], names: frozenset[str]) -> frozenset[str]:
+    """Return the sensitive keys of an object."""
+    # Records of one kind have the same keys, so a kind is judged once; what is remembered of it has a bound.
+    if len(value) <= _KEYS_OF_A_KIND:
+        return _hidden_of_kind(tuple(value), names)
+    return frozenset(name for name in value if is_sensitive(name, names))
+
+
+@lru_cache(maxsize=_KINDS)
+def _hidden_of_kind(keys: tuple[str, ...], names: frozenset[str]) -> frozenset[str]:
+    return frozenset(name for name in keys if is_sensitive(name, names))
 
 
 @lru_cache(maxsize=_MEMORY)

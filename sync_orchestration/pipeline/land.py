@@ -10,7 +10,7 @@ from psycopg import Connection
 from sync_orchestration.interface import rows
 from sync_orchestration.interface.rows import LandedRecord
 from sync_orchestration.interface.state import SyncState, change_state, database_time, lock_state, read_state
-from sync_orchestration.mapping.diff import payload_hash
+from sync_orchestration.mapping.diff import canonical_text, text_hash
 from sync_orchestration.mapping.scrub import SENSITIVE_NAMES, scrub
 from sync_orchestration.pipeline.ahead import one_ahead
 from sync_orchestration.pipeline.chunk import Chunk
@@ -334,6 +334,7 @@ class Reader:
 
     def _record(self, record: SourceRecord, operation: rows.Operation, position: int) -> LandedRecord:
         payload = scrub(record.payload, self.landing.sensitive)
+        text = canonical_text(payload)  # once, for the hash and for the table: that is what landing costs most
         position = max(position, record.position or 0)
         return LandedRecord(
             key=record.key,
@@ -342,8 +343,9 @@ class Reader:
             position=position,
             partition_key=self._window_key(position),
             payload=payload,
-            payload_hash=payload_hash(payload),
+            payload_hash=text_hash(text),
             external_ids=record.external_ids,
+            payload_text=text,
         )
 
     def _gone(self, change: Change) -> LandedRecord:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -55,7 +56,7 @@ class OpenedTarget:
     http: HttpClient
 
     def writer(self, conn: psycopg.Connection[Any]) -> Writer:
-        translation = Translation(_mapping(), lambda key: f"adresar_{key}", archive_field="active")
+        translation = Translation(record_mapping(), lambda key: f"adresar_{key}", archive_field="active")
         writing = Writing("flexi_partners", "odoo", translation, DeleteGuard())
         return Writer(hire_worker(conn, "benchmark"), self.target, writing, Silent())
 
@@ -63,7 +64,7 @@ class OpenedTarget:
 def open_source(flexi_url: str) -> OpenedSource:
     """Open the sync's source on a stand-in; it reads the fields that the mapping needs, no more."""
     http = HttpClient(HttpSettings("Flexi", flexi_url, auth=(USER, PASSWORD), secrets=(PASSWORD,)))
-    fields = tuple(sorted(_mapping().source_paths))
+    fields = tuple(sorted(record_mapping().source_paths))
     return OpenedSource(FlexiSource(FlexiClient(http, "demo"), "adresar", fields, page=BATCH), http)
 
 
@@ -72,11 +73,12 @@ def open_target(odoo_url: str) -> OpenedTarget:
     http = HttpClient(HttpSettings("Odoo", odoo_url, secrets=(ODOO_KEY,)))
     client = OdooClient(http, "odoo", USER, ODOO_KEY)
     match_on = _settings()["target"]["match_on"]
-    target = OdooTarget(client, "res.partner", _mapping().targets, "flexi_demo", match_on, batch=BATCH)
+    target = OdooTarget(client, "res.partner", record_mapping().targets, "flexi_demo", match_on, batch=BATCH)
     return OpenedTarget(target, http)
 
 
-def _mapping() -> RecordMapping:
+@cache
+def record_mapping() -> RecordMapping:
     settings = _settings()
     return compile_mapping(settings["mapping"], settings["rules"])
 

@@ -55,6 +55,7 @@ class Running:
     ports: tuple[int, int]
     dev: subprocess.Popen[bytes] | None = None
     created_before: int = field(default=0)
+    parts: tuple[Part, ...] = ("webserver", "intake", "daemon")
 
     @property
     def company(self) -> Company:
@@ -66,9 +67,8 @@ class Running:
         with (self.state / "dev.log").open("ab") as log:
             env = {name: value for name, value in os.environ.items() if name not in _OF_THE_INSTANCE}
             self.dev = subprocess.Popen(command, cwd=self.state, env=env, stdout=log, stderr=log)
-        parts: tuple[Part, ...] = ("webserver", "intake", "daemon")
         began = time.time()
-        if not wait_until(lambda: all(self.is_back(part, 0, began) for part in parts), 180):
+        if not wait_until(lambda: all(self.is_back(part, 0, began) for part in self.parts), 180):
             raise RuntimeError(f"the services did not start; see {self.state / 'dev.log'}")
 
     def stop(self) -> None:
@@ -156,6 +156,19 @@ class Running:
         return bool(cursor is not None and cursor > self.company.global_version and self.unsettled == 0)
 
     @property
+    def is_idle(self) -> bool:
+        """Whether no sync has rows to write and no run waits or goes on."""
+        going = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED)
+        with self.instance() as instance:
+            return self.unsettled == 0 and instance.get_runs_count(dg.RunsFilter(statuses=list(going))) == 0
+
+    def wait_for_first_syncs(self, syncs: int, seconds: float = 600.0) -> None:
+        """Return when so many syncs have read and written everything once."""
+        read = "SELECT count(*) FROM sync.sync_state WHERE last_position IS NOT NULL"
+        if not wait_until(lambda: self.value(read) >= syncs and self.is_idle, seconds):
+            raise RuntimeError(f"the first syncs did not end; see {self.state / 'logs'}")
+
+    @property
     def in_writing(self) -> int:
         """How many rows of the sync a worker writes at this moment."""
         sql = f"SELECT count(*) FROM sync.interface_row WHERE status = 'processing' AND sync = '{SYNC}'"
@@ -229,8 +242,11 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 @contextmanager
-def running(partners: int) -> Iterator[Running]:
-    """Serve a company and an empty Odoo, and prepare services on them, not started yet."""
+def running(partners: int, package: Path | None = None) -> Iterator[Running]:
+    """Serve a company and an empty Odoo, and prepare services on them, not started yet.
+
+    With `package` the services are those of the product that is found in that folder, which has no intake.
+    """
     state = Path(tempfile.mkdtemp(prefix="sync-"))
     before = dict(os.environ)
     key = "key-of-the-benchmark"
@@ -253,7 +269,12 @@ def running(partners: int) -> Iterator[Running]:
                 "INTAKE_TOKEN": TOKEN,
             }
             os.environ.pop("SYNC_POSTGRES_URL", None)
+            if package is not None:
+                os.environ["PYTHONPATH"] = str(package)
+                del os.environ["INTAKE_TOKEN"]
             found = Running(flexi, odoo, state, (free_port(), free_port()))
+            if package is not None:
+                found.parts = ("webserver", "daemon")
             found.created_before = odoo.created["res.partner"]
             stack.callback(found.stop)
             yield found

@@ -5,12 +5,15 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import cycle, islice
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
+from urllib.parse import parse_qs, urlsplit
+
+import psutil
 
 from sync_orchestration.interface.database import connect
 from sync_orchestration.interface.embedded import embedded_url, stop_embedded
@@ -50,9 +53,12 @@ def busy_flexi(partners: int, changes: list[int]) -> Iterator[Feed]:
 
 
 @contextmanager
-def demo_pair(partners: int, odoo_version: int) -> Iterator[tuple[str, str]]:
-    """Serve the demo company and an empty Odoo, which takes no simulated time; yields their addresses."""
-    with elsewhere(_serve_flexi, partners) as flexi, elsewhere(_serve_odoo, odoo_version) as odoo:
+def demo_pair(partners: int, odoo_version: int, cost_scale: float = 0.0) -> Iterator[tuple[str, str]]:
+    """Serve the demo company and an empty Odoo; yields their addresses.
+
+    Odoo takes `cost_scale` times as long as a real one was measured to take.
+    """
+    with elsewhere(_serve_flexi, partners) as flexi, elsewhere(_serve_odoo, odoo_version, cost_scale) as odoo:
         yield flexi, odoo
 
 
@@ -65,6 +71,19 @@ def postgres() -> Iterator[str]:
     finally:
         stop_embedded(folder)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def postgres_cpu(server: str) -> float:
+    """Return the seconds of processor that a server of `postgres` has used so far, all its processes together."""
+    folder = parse_qs(urlsplit(server).query)["host"][0]
+    main = psutil.Process(int(Path(folder, "data", "postmaster.pid").read_text(encoding="utf-8").split()[0]))
+    seconds = 0.0
+    for process in [main, *main.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):
+            used = process.cpu_times()
+            seconds += used.user + used.system + getattr(used, "children_user", 0.0)
+            seconds += getattr(used, "children_system", 0.0)
+    return seconds
 
 
 @contextmanager
@@ -120,8 +139,9 @@ def _serve_flexi(line: Connection, partners: int) -> None:
         until_closed(line)
 
 
-def _serve_odoo(line: Connection, version: int) -> None:
-    world = OdooWorld(version, api_key=ODOO_KEY, switches=OdooSwitches(simulate_costs=False))
+def _serve_odoo(line: Connection, version: int, cost_scale: float) -> None:
+    switches = OdooSwitches(simulate_costs=cost_scale > 0, cost_scale=cost_scale)
+    world = OdooWorld(version, api_key=ODOO_KEY, switches=switches)
     with serve(odoo_app(world)) as url:
         line.send(url)
         until_closed(line)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from psycopg import Connection
 from sync_orchestration.interface import requeue, rows
 from sync_orchestration.interface.rows import LandedRecord, Operation, Worker
 from sync_orchestration.interface.state import database_time
+from sync_orchestration.mapping.diff import canonical_text
 from sync_orchestration_tests.interface.at_hand import (
     SOURCE,
     SYNC,
@@ -184,11 +186,14 @@ STRANGE = {
 }
 
 
+@pytest.mark.parametrize("rendered", [False, True], ids=["rendered here", "rendered before"])
 @pytest.mark.parametrize(("given_value", "stored"), STRANGE.values(), ids=STRANGE.keys())
 def test_a_character_that_postgresql_refuses_costs_itself_and_not_the_batch(
-    conn: Conn, given_value: Any, stored: Any
+    conn: Conn, given_value: Any, stored: Any, rendered: bool
 ) -> None:
-    strange = LandedRecord("7", "adresar", "update", 5, "000000000000", {"v": given_value}, "hash")
+    payload = {"v": given_value}
+    text = canonical_text(payload) if rendered else None
+    strange = LandedRecord("7", "adresar", "update", 5, "000000000000", payload, "hash", payload_text=text)
     assert land_these(conn, strange, record("8", 6, "B")) == 2
     assert row_of(conn, "7")["payload"] == {"v": stored}
 
@@ -211,6 +216,9 @@ def test_any_payload_lands(conn: Conn, payload: dict[str, Any]) -> None:
     """Every example overwrites the same row."""
     one = LandedRecord("7", "adresar", "update", 5, "000000000000", payload, "hash")
     assert land_these(conn, one, force=True) == 1
+    stored = row_of(conn, "7")["payload"]
+    assert land_these(conn, replace(one, payload_text=canonical_text(payload)), force=True) == 1
+    assert row_of(conn, "7")["payload"] == stored
 
 
 def test_a_full_read_lands_a_delete_for_each_record_it_did_not_meet(worker: Worker) -> None:
