@@ -28,10 +28,16 @@ def problems() -> list[str]:
         *_missing("requirements.lock", wanted, locked),
         *_missing("deploy/requirements.lock", [Requirement(text) for text in [*always, *extras]], image),
     ]
+    others = {"deploy/requirements.lock": image}
+    for group in ("bench", "browser"):
+        file = f"requirements-{group}.lock"
+        others[file] = _locked(file)
+        found += _missing(file, [Requirement(text) for text in project["dependency-groups"][group]], others[file])
     found += [
-        f"{name} is of another version in deploy/requirements.lock"
-        for name in sorted(image.keys() & locked.keys())
-        if not image[name] <= locked[name]
+        f"{name} is of another version in {file}"
+        for file, versions in others.items()
+        for name in sorted(versions.keys() & locked.keys())
+        if not versions[name] <= locked[name]
     ]
     needed = _closure({canonicalize_name(requirement.name) for requirement in wanted})
     found += [f"{name} is locked but nothing needs it" for name in sorted(_installed(locked) - needed)]

@@ -156,7 +156,7 @@ def compared_with_target(
     observer: Observer,
 ) -> PlannedWrite:
     """Return how a record differs from what its target holds now; only reads, asks no lookup. Raises SyncError."""
-    _, target = _opened(settings, connections, observer)
+    _, target = open_both(settings, connections, observer)
     return plan_of_one(conn, row, target.translation_on(conn, only_kept=True), target.target)
 
 

@@ -10,7 +10,7 @@ from sync_orchestration.components.target_settings import TargetSettings
 from sync_orchestration.components.user_classes import Role, UserClass, user_class
 from sync_orchestration.mapping.cron import five_fields
 from sync_orchestration.pipeline.errors import ConfigurationError
-from sync_orchestration.pipeline.land import Feed
+from sync_orchestration.pipeline.landing import Feed
 from sync_orchestration.pipeline.windows import DAY
 
 _FEEDS: tuple[Feed, ...] = ("versions", "times", "sweep")

@@ -15,7 +15,8 @@ from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.components.sharing import share
 from sync_orchestration.interface.looks import relatives
 from sync_orchestration.interface.rows import ClaimedRow, hire_worker, known_targets
-from sync_orchestration.pipeline.land import Landing, Reader
+from sync_orchestration.pipeline.land import Reader
+from sync_orchestration.pipeline.landing import Landing
 from sync_orchestration.pipeline.plan import Family, Precedence, Translation
 from sync_orchestration.pipeline.protocols import Observer, Source, Target
 from sync_orchestration.pipeline.schema import Described, refuse_unknown

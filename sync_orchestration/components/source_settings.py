@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from sync_orchestration.mapping.conditions import compile_condition
 from sync_orchestration.mapping.cron import five_fields
-from sync_orchestration.pipeline.land import Feed
+from sync_orchestration.pipeline.landing import Feed
 from sync_orchestration.pipeline.windows import DAY
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 
 from sync_orchestration.interface.embedded import embedded_url
+from sync_orchestration.interface.queries import query
 
 _ADDRESS = re.compile(r"postgres(ql)?://")
 _NO_ADDRESS = (

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any, Literal
+from typing import Any
 
 from psycopg import Connection
 
@@ -11,39 +11,14 @@ from sync_orchestration.interface import rows
 from sync_orchestration.interface.rows import LandedRecord
 from sync_orchestration.interface.state import SyncState, change_state, database_time, lock_state, read_state
 from sync_orchestration.mapping.diff import canonical_text, text_hash
-from sync_orchestration.mapping.scrub import SENSITIVE_NAMES, scrub
+from sync_orchestration.mapping.scrub import scrub
 from sync_orchestration.pipeline.ahead import one_ahead
 from sync_orchestration.pipeline.chunk import Chunk
 from sync_orchestration.pipeline.history import first_position, head_of, refuse_foreign_history, refuse_rewound
+from sync_orchestration.pipeline.landing import Landing
 from sync_orchestration.pipeline.protocols import Change, Observer, Source, SourceHead, SourceRecord
 from sync_orchestration.pipeline.spans import each_read, span, within
 from sync_orchestration.pipeline.windows import Window, window_at
-
-Feed = Literal["versions", "times", "sweep"]
-
-
-@dataclass(frozen=True, slots=True)
-class Landing:
-    """How one sync reads its source.
-
-    `overlap` is the number of positions behind the cursor that each read lists again, since a transaction may
-    show a lower version late. `chunk` bounds the changes that are coalesced in memory before they are landed.
-    `feed` says what positions are: `versions`, each the position of one change; `times`, which changes may share; or
-    a `sweep`, the order of the records themselves, which has no history and is read whole. `rewinds`: times that lie
-    behind the cursor everywhere are a sign of a restored backup. `pushed`: records come by themselves.
-    """
-
-    sync: str
-    source_system: str
-    entity: str
-    window_size: int = 10_000
-    overlap: int = 1_000
-    fetch_batch: int = 500
-    chunk: int = 100_000
-    sensitive: frozenset[str] = SENSITIVE_NAMES
-    feed: Feed = "versions"
-    rewinds: bool = True
-    pushed: bool = False
 
 
 @dataclass(slots=True)

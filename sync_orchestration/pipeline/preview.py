@@ -15,7 +15,7 @@ from sync_orchestration.interface.state import SyncState, read_state
 from sync_orchestration.mapping.diff import payload_hash
 from sync_orchestration.mapping.records import RecordError, Reference
 from sync_orchestration.mapping.scrub import scrub
-from sync_orchestration.pipeline.land import Landing
+from sync_orchestration.pipeline.landing import Landing
 from sync_orchestration.pipeline.plan import PlannedWrite, Translation, plan_writes
 from sync_orchestration.pipeline.protocols import Change, CurrentRecord, Outcome, Source, Target, TargetRecord
 

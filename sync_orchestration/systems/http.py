@@ -5,7 +5,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -293,11 +293,9 @@ class HttpClient:
     @contextmanager
     def _turn(self, what: str) -> Iterator[None]:
         """Wait for a turn at the server and hold it; the server may have asked for patience meanwhile."""
-        if self.turns is None:
-            yield
-            return
-        with self.turns.turn():
-            self._keep_pause(what)
+        with self.turns.turn() if self.turns else nullcontext():
+            if self.turns:
+                self._keep_pause(what)
             yield
 
     def _tls_fault(self, error: requests.exceptions.SSLError) -> Exception:

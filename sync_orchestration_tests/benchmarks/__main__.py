@@ -14,9 +14,9 @@ from sync_orchestration_tests.benchmarks.idle import measure_idle
 from sync_orchestration_tests.benchmarks.intake import compare_intake
 from sync_orchestration_tests.benchmarks.into_odoo import measure_into_odoo
 from sync_orchestration_tests.benchmarks.landing import compare_landing
-from sync_orchestration_tests.benchmarks.observing import compare_observing
 from sync_orchestration_tests.benchmarks.latency import measure_latency
 from sync_orchestration_tests.benchmarks.measured import FOLDER, Measured
+from sync_orchestration_tests.benchmarks.observing import compare_observing
 from sync_orchestration_tests.benchmarks.outage import measure_outage
 from sync_orchestration_tests.benchmarks.page import write_page
 from sync_orchestration_tests.benchmarks.peers import measure_peers

@@ -97,7 +97,7 @@ def _scraped(server: str, rows: int) -> tuple[str, str, str]:
             )
             conn.execute("INSERT INTO sync.sync_state (sync) VALUES ('s')")
             conn.execute("VACUUM ANALYZE sync.interface_row")
-        app = intake_app(IntakeSettings(contracts=(), senders=()), database, {}, {"s": "s"}, RunFigures)
+        app = intake_app(IntakeSettings(contracts=(), senders=()), database, {}, relays={"s": "s"}, runs=RunFigures)
         try:
             with serve(app) as url, requests.Session() as session:
                 times = []

@@ -13,7 +13,8 @@ from sync_orchestration.interface.rows import hire_worker
 from sync_orchestration.mapping.compile import Mapping as RecordMapping
 from sync_orchestration.mapping.compile import compile_mapping
 from sync_orchestration.pipeline.guard import DeleteGuard
-from sync_orchestration.pipeline.land import Landing, Reader
+from sync_orchestration.pipeline.land import Reader
+from sync_orchestration.pipeline.landing import Landing
 from sync_orchestration.pipeline.plan import Translation
 from sync_orchestration.pipeline.write import Writer, Writing
 from sync_orchestration.systems.flexi import FlexiClient, FlexiSource

@@ -25,7 +25,8 @@ from sync_orchestration.cli.services import prepare_dagster_home
 from sync_orchestration.components.assets import add_windows
 from sync_orchestration.components.headless import bring_up_to_date
 from sync_orchestration.definitions import Project, load_project
-from sync_orchestration.interface.database import database_url, migrate
+from sync_orchestration.interface.database import database_url
+from sync_orchestration.interface.migrate import migrate
 from sync_orchestration.pipeline.windows import windows_between
 from sync_orchestration.sandbox.odoo import OdooSwitches
 from sync_orchestration_tests.benchmarks.report import table

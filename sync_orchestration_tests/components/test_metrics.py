@@ -62,7 +62,8 @@ class Monitor:
 @pytest.fixture
 def monitor(place: Place) -> Iterator[Monitor]:
     follower = RunFollower(lambda: place.instance, [place.settings])
-    app = intake_app(IntakeSettings(contracts=(), senders=()), place.conn.info.dsn, {}, {"reader": SYNC}, follower.look)
+    settings = IntakeSettings(contracts=(), senders=())
+    app = intake_app(settings, place.conn.info.dsn, {}, relays={"reader": SYNC}, runs=follower.look)
     try:
         with serve(app) as url:
             yield Monitor(url)
@@ -271,7 +272,8 @@ def test_a_scrape_is_answered_without_a_database() -> None:
     def no_runs() -> Any:
         raise psycopg.OperationalError("away")
 
-    app = intake_app(IntakeSettings(contracts=(), senders=()), "postgresql://nobody@127.0.0.1:9/none", {}, {}, no_runs)
+    settings = IntakeSettings(contracts=(), senders=())
+    app = intake_app(settings, "postgresql://nobody@127.0.0.1:9/none", {}, runs=no_runs)
     try:
         with serve(app) as url:
             found = Monitor(url).scrape()

@@ -29,7 +29,7 @@ _COLUMNS = {"grid": 24}
 @pytest.fixture
 def families(database_url: str) -> list[Metric]:
     """What an intake serves that knows everything."""
-    app = intake_app(IntakeSettings(contracts=(), senders=()), database_url, {}, {}, RunFigures)
+    app = intake_app(IntakeSettings(contracts=(), senders=()), database_url, {}, runs=RunFigures)
     try:
         with serve(app) as url:
             while "sync_requests" not in (text := requests.get(f"{url}/metrics", timeout=60).text):

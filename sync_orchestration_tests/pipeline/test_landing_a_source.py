@@ -13,7 +13,8 @@ from sync_orchestration.interface import rows
 from sync_orchestration.interface.rows import Scope, Settlement, hire_worker
 from sync_orchestration.interface.state import read_state
 from sync_orchestration.pipeline.errors import FeedResetError, TrackingOffError, UnavailableError
-from sync_orchestration.pipeline.land import Landing, Reader, order_full_read
+from sync_orchestration.pipeline.land import Reader, order_full_read
+from sync_orchestration.pipeline.landing import Landing
 from sync_orchestration.pipeline.windows import window_at
 from sync_orchestration_tests.pipeline.conftest import Conn, new_sync
 from sync_orchestration_tests.pipeline.toys import KilledError, Notes, ToySource, at_request, fails

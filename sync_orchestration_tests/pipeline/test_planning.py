@@ -14,7 +14,8 @@ from sync_orchestration.interface import rows
 from sync_orchestration.interface.rows import Scope, Settlement, hire_worker
 from sync_orchestration.interface.state import database_time, read_state
 from sync_orchestration.pipeline.errors import FeedResetError, UnavailableError
-from sync_orchestration.pipeline.land import Landing, Reader
+from sync_orchestration.pipeline.land import Reader
+from sync_orchestration.pipeline.landing import Landing
 from sync_orchestration.pipeline.passes import RetryPolicy, running_pass
 from sync_orchestration_tests.pipeline.conftest import Conn, new_sync
 from sync_orchestration_tests.pipeline.toys import Notes, ToySource

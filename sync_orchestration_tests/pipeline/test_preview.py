@@ -10,7 +10,8 @@ from sync_orchestration.interface.looks import known_rows
 from sync_orchestration.interface.rows import Scope, hire_worker
 from sync_orchestration.mapping.compile import compile_mapping
 from sync_orchestration.pipeline.guard import DeleteGuard
-from sync_orchestration.pipeline.land import Landing, Reader
+from sync_orchestration.pipeline.land import Reader
+from sync_orchestration.pipeline.landing import Landing
 from sync_orchestration.pipeline.plan import Translation
 from sync_orchestration.pipeline.preview import Preview, Previewer
 from sync_orchestration.pipeline.write import Writer, Writing

@@ -12,7 +12,8 @@ from sync_orchestration.interface import rows
 from sync_orchestration.interface.rows import Payload, Scope, Settlement, hire_worker
 from sync_orchestration.interface.state import SyncState, read_state
 from sync_orchestration.pipeline.inventory import InventoryCounts, take_inventory
-from sync_orchestration.pipeline.land import Landing, Reader
+from sync_orchestration.pipeline.land import Reader
+from sync_orchestration.pipeline.landing import Landing
 from sync_orchestration.pipeline.protocols import Change, ChangePage, InventoryItem, SourceHead, SourceRecord
 from sync_orchestration.pipeline.windows import DAY
 from sync_orchestration_tests.pipeline.conftest import Conn, new_sync

@@ -16,7 +16,8 @@ from sync_orchestration.pipeline.errors import (
     TrackingOffError,
     UnavailableError,
 )
-from sync_orchestration.pipeline.land import Landing, Reader
+from sync_orchestration.pipeline.land import Reader
+from sync_orchestration.pipeline.landing import Landing
 
 from .conftest import PASSWORD, Flexi, Script, Switchboard, winstrom
 

@@ -17,7 +17,8 @@ from sync_orchestration.interface.rows import Scope, Settlement, hire_worker
 from sync_orchestration.interface.state import read_state
 from sync_orchestration.pipeline.errors import UnavailableError
 from sync_orchestration.pipeline.inventory import InventoryCounts, take_inventory
-from sync_orchestration.pipeline.land import Landing, Reader
+from sync_orchestration.pipeline.land import Reader
+from sync_orchestration.pipeline.landing import Landing
 from sync_orchestration.pipeline.windows import DAY
 from sync_orchestration_tests.databases import own_database
 from sync_orchestration_tests.pipeline.toys import Notes

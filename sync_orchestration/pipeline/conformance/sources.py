@@ -6,7 +6,7 @@ from itertools import islice, pairwise
 from typing import Any
 
 from sync_orchestration.pipeline.conformance.findings import Findings, check_description
-from sync_orchestration.pipeline.land import Feed
+from sync_orchestration.pipeline.landing import Feed
 from sync_orchestration.pipeline.protocols import Change, ChangePage, InventorySource, Source, SourceRecord
 
 _MOST_PAGES = 10_000
