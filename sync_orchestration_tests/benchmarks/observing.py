@@ -23,7 +23,7 @@ from sync_orchestration_tests.benchmarks.stand_ins import (
 )
 from sync_orchestration_tests.span_receiver import SpanReceiver
 
-COMPANIES = 2_000
+COMPANIES = 1_000
 ROWS = (1_000, 100_000, 1_000_000)
 _SCRAPES = 50
 _SPANS = 100_000
