@@ -1,5 +1,6 @@
 """Runs as tasks of Celery workers, which need this code, the broker and PostgreSQL. Needs the extra `celery`."""
 
+from collections import Counter
 from typing import Any
 
 import dagster as dg
@@ -12,6 +13,7 @@ from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 from dagster_celery.tasks import create_execute_job_task, create_resume_job_task
 
 _ANSWER_SECONDS = 5.0
+_SILENCES = 3  # a worker on a busy machine may miss one
 _SETTINGS: dict[str, Any] = {
     # A worker reserves no more runs than it has processes; the others are for the workers that are idle.
     "task_acks_late": True,
@@ -19,19 +21,21 @@ _SETTINGS: dict[str, Any] = {
     # What a worker has not finished is handed out again after that many seconds; a run takes six hours at most.
     "broker_transport_options": {"visibility_timeout": 8 * 3600},
     "broker_connection_retry_on_startup": True,
+    # Dagster's own log lines are none of Celery's warnings.
+    "worker_redirect_stdouts": False,
 }
 
 
 class SyncCeleryRunLauncher(CeleryRunLauncher):
     """dagster-celery's launcher, which also notices that a worker is gone with its machine.
 
-    Of a worker that was killed Celery tells for ever that its task is under way. So the worker is asked; one that does
-    not know of the task, or does not answer twice in a row, has lost it.
+    Of a worker that was killed Celery tells for ever that its task is under way. So the worker is asked; one that three
+    times in a row does not answer, or does not know of the task, has lost it.
     """
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
-        self._silent: set[str] = set()
+        self._silences: Counter[str] = Counter()
 
     @classmethod
     def at(cls, url: str, inst_data: ConfigurableClassData | None = None) -> "SyncCeleryRunLauncher":
@@ -49,12 +53,12 @@ class SyncCeleryRunLauncher(CeleryRunLauncher):
         worker = self._worker_of(task)
         answers = self.celery.control.inspect([worker], timeout=_ANSWER_SECONDS).active() if worker else None
         if answers is not None and task in {one["id"] for tasks in answers.values() for one in tasks}:
-            self._silent.discard(run.run_id)
+            del self._silences[run.run_id]
             return found
-        if run.run_id not in self._silent:
-            self._silent.add(run.run_id)
+        self._silences[run.run_id] += 1
+        if self._silences[run.run_id] < _SILENCES:
             return found
-        self._silent.discard(run.run_id)
+        del self._silences[run.run_id]
         return CheckRunHealthResult(WorkerStatus.NOT_FOUND, f"The Celery worker {worker} is gone.")
 
     def _worker_of(self, task: str) -> str | None:

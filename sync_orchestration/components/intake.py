@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from sync_orchestration.components.connections import Connection, OdooConnection
 from sync_orchestration.components.settings import SyncSettings
+from sync_orchestration.components.sharing import share
 from sync_orchestration.components.target_settings import OdooTargetSettings
 from sync_orchestration.intake import Hook, IntakeSettings, Limits, Operator, References, Sender, TargetUnreachableError
 from sync_orchestration.mapping.records import Reference
@@ -257,7 +258,9 @@ class OdooReferences:
         """Return those that do not exist. Raises TargetUnreachableError when Odoo cannot tell."""
         try:
             if self._client is None:
-                self._client = self.connection.client()
+                client = self.connection.client()
+                share(client.http)
+                self._client = client
             # A target of its own for each question, since a target remembers what it has found.
             target = OdooTarget(client=self._client, model="", fields=[], module="")
             return set(wanted) - set(target.resolve(wanted))

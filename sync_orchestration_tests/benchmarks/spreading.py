@@ -37,6 +37,7 @@ WINDOWS, WINDOW, PARTNERS = 50, 100, 1_000
 PROCESSES = 2
 """Of each worker."""
 
+STARTED, SUCCESS, FAILURE = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE
 _TAG = ".dagster/sync_process"
 _KILL_AFTER = 12  # finished runs
 _MODULE = "spread_definitions"
@@ -117,6 +118,28 @@ class Spreading(Running):
         return next((name for name, pids in self.pids.items() if pid in pids), "?")
 
 
+@dataclass(frozen=True)
+class Backfill:
+    """A backfill that goes on, and its runs."""
+
+    place: Spreading
+    number: str
+
+    def runs(self, status: dg.DagsterRunStatus) -> list[dg.DagsterRun]:
+        with self.place.instance() as instance:
+            tags = {"dagster/backfill": self.number}
+            return list(instance.get_runs(dg.RunsFilter(tags=tags, statuses=[status])))
+
+    def at_work(self, worker: str) -> list[dg.DagsterRun]:
+        return [run for run in self.runs(STARTED) if self.place.worker_of(run) == worker]
+
+    @property
+    def is_over(self) -> bool:
+        with self.place.instance() as instance:
+            found = instance.get_backfill(self.number)
+            return found is not None and found.status.value.startswith("COMPLETED")
+
+
 def measure_spreading() -> str:
     """Measure; returns the table."""
     with _spread() as (place, project):
@@ -129,52 +152,44 @@ def measure_spreading() -> str:
         place.hire("first", "second")
         place.odoo.faults.reset_counts()
         began = time.monotonic()
-        backfill = place.backfill(keys, settings.source.asset_key, settings.target_asset_key)
-
-        def runs(*statuses: dg.DagsterRunStatus) -> list[dg.DagsterRun]:
-            with place.instance() as instance:
-                tags = {"dagster/backfill": backfill}
-                return list(instance.get_runs(dg.RunsFilter(tags=tags, statuses=list(statuses))))
-
-        def is_in_the_middle() -> bool:
-            at_work = {place.worker_of(run) for run in runs(dg.DagsterRunStatus.STARTED)}
-            return len(runs(dg.DagsterRunStatus.SUCCESS)) >= _KILL_AFTER and "first" in at_work
-
-        _within(900, is_in_the_middle, "no worker was in the middle of its work")
-        cut_off = [run for run in runs(dg.DagsterRunStatus.STARTED) if place.worker_of(run) == "first"]
+        backfill = Backfill(place, place.backfill(keys, settings.source.asset_key, settings.target_asset_key))
+        _within(900, lambda: len(backfill.runs(SUCCESS)) >= _KILL_AFTER, "too few runs ended")
+        _within(900, lambda: bool(backfill.at_work("first")), "the first worker has nothing to do")
+        cut_off = backfill.at_work("first")
         place.workers[0].kill()
         killed = time.monotonic()
-        _within(
-            900, lambda: len(runs(dg.DagsterRunStatus.FAILURE)) >= len(cut_off), "the killed worker was not noticed"
-        )
+        lost = {run.run_id for run in cut_off}
+        _within(900, lambda: lost <= {run.run_id for run in backfill.runs(FAILURE)}, "the kill was not noticed")
         noticed = time.monotonic()
-        _within(1800, lambda: _is_over(place, backfill), "the backfill did not come to its end")
-        ended = time.monotonic()
-        by_worker = Counter(place.worker_of(run) for run in runs(dg.DagsterRunStatus.SUCCESS))
-        rows = [
-            ("runs that succeeded", len(runs(dg.DagsterRunStatus.SUCCESS))),
-            ("of them by the killed worker, the other one", f"{by_worker['first']}, {by_worker['second']}"),
-            ("runs that the kill cut off", len(cut_off)),
-            ("noticed after (s)", f"{noticed - killed:.0f}"),
-            ("backfill over after (s)", f"{ended - began:.0f}"),
-            ("requests to Odoo at once, at most", place.odoo.faults.at_once),
-            ("rows not settled", place.unsettled),
-            ("lost", _lost(place)),
-            ("doubled", place.doubled()),
-        ]
-        title = f"{WINDOWS} windows, 2 workers of {PROCESSES} processes, one killed: {PARTNERS:,} partners renamed"
-        return table(title, ("", ""), rows)
+        _within(1800, lambda: backfill.is_over, "the backfill did not come to its end")
+        seconds = time.monotonic() - began, noticed - killed
+        return _report(place, backfill, len(keys), len(cut_off), *seconds)
+
+
+def _report(place: Spreading, backfill: Backfill, windows: int, cut_off: int, seconds: float, noticed: float) -> str:
+    ended = backfill.runs(SUCCESS)
+    by_worker = Counter(place.worker_of(run) for run in ended)
+    twice = sum(n - 1 for n in Counter(run.tags.get("dagster/partition") for run in ended).values())
+    rows = [
+        ("windows", windows),
+        ("runs that ended well", len(ended)),
+        ("… by the killed worker, by the other one", f"{by_worker['first']}, {by_worker['second']}"),
+        ("… of a window that another one had done", twice),
+        ("runs that failed", len(backfill.runs(FAILURE))),
+        ("… at work when their worker was killed", cut_off),
+        ("… noticed after (s)", f"{noticed:.0f}"),
+        ("backfill over after (s)", f"{seconds:.0f}"),
+        ("requests to Odoo at once, at most", place.odoo.faults.at_once),
+        ("rows not settled", place.unsettled),
+        ("lost", _lost(place)),
+        ("doubled", place.doubled()),
+    ]
+    return table(f"2 workers of {PROCESSES} processes, one killed: {PARTNERS:,} partners renamed", ("", ""), rows)
 
 
 def _within(seconds: float, condition: Callable[[], bool], otherwise: str) -> None:
     if not wait_until(condition, seconds):
         raise RuntimeError(otherwise)
-
-
-def _is_over(place: Spreading, backfill: str) -> bool:
-    with place.instance() as instance:
-        found = instance.get_backfill(backfill)
-        return found is not None and found.status.value in ("COMPLETED", "COMPLETED_SUCCESS", "COMPLETED_FAILED")
 
 
 @contextmanager
