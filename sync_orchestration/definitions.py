@@ -116,7 +116,8 @@ def defs_folders() -> list[ModuleType]:
         return [own_folder]
     if not folder.is_dir():
         raise ConfigurationError(f"{DEFS_VARIABLE} names {folder}, which is no folder. Make it, or unset the variable.")
-    return [own_folder, _as_module(folder)]
+    is_empty = next(folder.rglob("defs.yaml"), None) is None  # which Dagster would take for a mistake
+    return [own_folder] if is_empty else [own_folder, _as_module(folder)]
 
 
 def _as_module(folder: Path) -> ModuleType:
