@@ -16,6 +16,8 @@ from sync_orchestration.interface.rows import ClaimedRow, Operation, Payload, St
 _MOST_WORDS = 20
 _STATEMENT_MS = 5_000
 _READ_FIRST = 500
+"""So many of the newest rows are always looked through, those too that wait to be written."""
+
 _MOST_MATCHES = 20_000
 """More rows than these with some words are not sorted: the newest of them are found by reading the newest rows."""
 
@@ -192,9 +194,9 @@ def browse(conn: Connection[Any], wanted: RowFilter, *, limit: int, after: Place
 def _with_words(conn: Connection[Any], words: str, params: dict[str, Any]) -> list[ListedRow]:
     if not words:
         return []
-    params = {**params, "words": words, "most": _MOST_MATCHES + 1}
+    params = {**params, "words": words, "most": _MOST_MATCHES + 1, "window": _READ_FIRST}
     with conn.transaction():
-        among_newest = _among_newest(conn, params, _READ_FIRST)
+        among_newest = _among_newest(conn, params)
         if len(among_newest) == params["limit"]:
             return among_newest
         conn.execute(query("prefer_words"))
@@ -202,14 +204,14 @@ def _with_words(conn: Connection[Any], words: str, params: dict[str, Any]) -> li
             found = cur.execute(query("browse_words"), params, prepare=False).fetchall()
         if not found or found[0]["matches"] <= _MOST_MATCHES:
             return [ListedRow(**{name: row[name] for name in ListedRow.__slots__}) for row in found]
-        return _among_newest(conn, params, None)
+        return _among_newest(conn, {**params, "window": None})
 
 
-def _among_newest(conn: Connection[Any], params: dict[str, Any], window: int | None) -> list[ListedRow]:
-    """Return a page of the rows with some words among the newest ones, or (None) among all, read through in order."""
+def _among_newest(conn: Connection[Any], params: dict[str, Any]) -> list[ListedRow]:
+    """Return a page of the rows with some words among the newest `window`, or (None) among all, read in order."""
     conn.execute(query("prefer_newest"))
     with conn.cursor(row_factory=class_row(ListedRow)) as cur:
-        return cur.execute(query("browse_words_among_newest"), {**params, "window": window}, prepare=False).fetchall()
+        return cur.execute(query("browse_words_among_newest"), params, prepare=False).fetchall()
 
 
 def _words(text: str) -> str:

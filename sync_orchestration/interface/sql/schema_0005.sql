@@ -21,9 +21,9 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
                 THEN pg_catalog.jsonb_to_tsvector('pg_catalog.simple'::regconfig, payload, '["string", "numeric"]')
                 ELSE pg_catalog.to_tsvector('pg_catalog.simple'::regconfig, left(payload::text, 100000)) END
 $$;
--- A row that is being written right now is left out, so that claiming it costs nothing here.
+-- Rows that wait to be written are left out, so that landing and claiming them costs nothing here.
 CREATE INDEX interface_row_words ON sync.interface_row USING gin (sync.words_of(record_key, error_message, payload))
-    WHERE status <> 'processing';
+    WHERE status IN ('processed', 'failed', 'skipped');
 
 -- A person's word about a record stands among the tries: who asked for what, and when.
 ALTER TABLE sync.interface_attempt DROP CONSTRAINT interface_attempt_status_check;
