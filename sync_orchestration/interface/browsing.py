@@ -8,13 +8,18 @@ from typing import Any
 
 from psycopg import Connection
 from psycopg.errors import QueryCanceled
-from psycopg.rows import class_row, scalar_row
+from psycopg.rows import class_row, dict_row, scalar_row
 
 from sync_orchestration.interface.queries import query
 from sync_orchestration.interface.rows import ClaimedRow, Operation, Payload, Status
 
 _MOST_WORDS = 20
 _STATEMENT_MS = 5_000
+_READ_FIRST = 500
+"""So many of the newest rows are always looked through, those too that wait to be written."""
+
+_MOST_MATCHES = 20_000
+"""More rows than these with some words are not sorted: the newest of them are found by reading the newest rows."""
 
 
 class TooSlowError(Exception):
@@ -34,7 +39,7 @@ def bounded_look(conn: Connection[Any]) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class RowFilter:
-    """Which rows are wanted; None: any. `text` are words, each the beginning of one in key, error or payload.
+    """Which rows are wanted; None: any. `text` are words in key, error or payload; one with a * is how words begin.
 
     Times are from (inclusive) to (exclusive); those of failing mean rows that fail now, by when they began to.
     """
@@ -171,18 +176,8 @@ class FailuresOfDay:
 
 def browse(conn: Connection[Any], wanted: RowFilter, *, limit: int, after: Place | None = None) -> list[ListedRow]:
     """Return the rows of a filter that were received last, after a place: at most `limit`."""
-    params = parameters(conn, wanted, limit=limit, after=after)
-    if params["words"] == "":
-        return []
-    with conn.cursor(row_factory=class_row(ListedRow)) as cur:
-        return cur.execute(query("browse_rows"), params, prepare=False).fetchall()
-
-
-def parameters(conn: Connection[Any], wanted: RowFilter, *, limit: int, after: Place | None = None) -> dict[str, Any]:
-    """Return what the statement `browse_rows` is given for a page."""
-    return {
+    params = {
         **asdict(wanted),
-        "words": None if wanted.text is None else _words(wanted.text),
         "sources": [] if wanted.key is None else _sources(conn),
         "after_received": after.received_at if after else None,
         "after_key": after.record_key if after else None,
@@ -190,12 +185,44 @@ def parameters(conn: Connection[Any], wanted: RowFilter, *, limit: int, after: P
         "after_source": after.source_system if after else None,
         "limit": limit,
     }
+    if wanted.text is not None:
+        return _with_words(conn, _words(wanted.text), params)
+    with conn.cursor(row_factory=class_row(ListedRow)) as cur:
+        return cur.execute(query("browse_rows"), params, prepare=False).fetchall()
+
+
+def _with_words(conn: Connection[Any], words: str, params: dict[str, Any]) -> list[ListedRow]:
+    if not words:
+        return []
+    params = {**params, "words": words, "most": _MOST_MATCHES + 1, "window": _READ_FIRST}
+    with conn.transaction():
+        among_newest = _among_newest(conn, params)
+        if len(among_newest) == params["limit"]:
+            return among_newest
+        conn.execute(query("prefer_words"))
+        with conn.cursor(row_factory=dict_row) as cur:
+            found = cur.execute(query("browse_words"), params, prepare=False).fetchall()
+        if not found or found[0]["matches"] <= _MOST_MATCHES:
+            return [ListedRow(**{name: row[name] for name in ListedRow.__slots__}) for row in found]
+        return _among_newest(conn, {**params, "window": None})
+
+
+def _among_newest(conn: Connection[Any], params: dict[str, Any]) -> list[ListedRow]:
+    """Return a page of the rows with some words among the newest `window`, or (None) among all, read in order."""
+    conn.execute(query("prefer_newest"))
+    with conn.cursor(row_factory=class_row(ListedRow)) as cur:
+        return cur.execute(query("browse_words_among_newest"), params, prepare=False).fetchall()
 
 
 def _words(text: str) -> str:
-    """Return what PostgreSQL is asked for: each word by its beginning; empty where there is none."""
-    quoted = [word.replace("\\", "\\\\").replace("'", "''") for word in text.split()[:_MOST_WORDS]]
-    return " & ".join(f"'{word}':*" for word in quoted if any(letter.isalnum() for letter in word))
+    """Return what PostgreSQL is asked for: all of these words; empty where there is none."""
+    words = [word for word in text.split() if any(letter.isalnum() for letter in word)]
+    return " & ".join(map(_quoted, words[:_MOST_WORDS]))
+
+
+def _quoted(word: str) -> str:
+    inner = word.rstrip("*").replace("\\", "\\\\").replace("'", "''")
+    return f"'{inner}':*" if word.endswith("*") else f"'{inner}'"
 
 
 def _sources(conn: Connection[Any]) -> list[str]:

@@ -706,8 +706,6 @@ SELECT found.* FROM place CROSS JOIN LATERAL (
     WHERE r.sync = place.sync AND r.status = place.status
       AND (%(error_code)s::text IS NULL OR r.error_code = %(error_code)s)
       AND (%(key)s::text IS NULL OR (r.record_key = %(key)s AND r.source_system = ANY(%(sources)s::text[])))
-      AND (%(words)s::text IS NULL OR (r.status <> 'processing'
-           AND sync.words_of(r.record_key, r.error_message, r.payload) @@ to_tsquery('pg_catalog.simple', %(words)s)))
       AND (%(received_from)s::timestamptz IS NULL OR r.received_at >= %(received_from)s)
       AND (%(received_to)s::timestamptz IS NULL OR r.received_at < %(received_to)s)
       AND (%(failed_from)s::timestamptz IS NULL OR (r.status = 'failed' AND r.first_failed_at >= %(failed_from)s))
@@ -718,7 +716,86 @@ SELECT found.* FROM place CROSS JOIN LATERAL (
                < (%(after_received)s, %(after_key)s, %(after_sync)s, %(after_source)s)))
     ORDER BY r.received_at DESC, r.record_key DESC, r.sync DESC, r.source_system DESC LIMIT %(limit)s) AS found
 WHERE (%(sync)s::text IS NULL OR place.sync = %(sync)s) AND (%(status)s::text IS NULL OR place.status = %(status)s)
+  AND ((%(failed_from)s::timestamptz IS NULL AND %(failed_to)s::timestamptz IS NULL) OR place.status = 'failed')
 ORDER BY found.received_at DESC, found.record_key DESC, found.sync DESC, found.source_system DESC LIMIT %(limit)s
+
+-- How rows with some words are found is not left to the planner: it cannot know how many rows have a word that begins
+-- so, and reads a million of them through where it guesses too many. First a few of the newest are read through: of
+-- words that many rows have they are a page. Then all rows are found by the index of words, as far as they are not too
+-- many (matches says how many there were), and those that wait, which the index leaves out, among the newest. Of too many
+-- the newest are read through.
+-- name: prefer_words
+SELECT set_config('enable_seqscan', 'off', true), set_config('enable_indexscan', 'off', true),
+       set_config('enable_bitmapscan', 'on', true), set_config('work_mem', '64MB', true)
+
+-- name: prefer_newest
+SELECT set_config('enable_seqscan', 'off', true), set_config('enable_indexscan', 'on', true),
+       set_config('enable_bitmapscan', 'off', true)
+
+-- name: browse_words
+WITH settled AS MATERIALIZED (
+    SELECT r.sync, r.source_system, r.record_key, r.operation, r.status, r.error_code, r.error_field, r.error_message,
+           r.attempts, r.received_at, r.first_failed_at, r.last_attempt_at, r.next_attempt_at, r.target_id
+    FROM sync.interface_row r
+    WHERE r.status IN ('processed', 'failed', 'skipped')
+      AND sync.words_of(r.record_key, r.error_message, r.payload) @@ to_tsquery('pg_catalog.simple', %(words)s)
+      AND (%(sync)s::text IS NULL OR r.sync = %(sync)s)
+      AND (%(status)s::text IS NULL OR r.status = %(status)s)
+      AND (%(error_code)s::text IS NULL OR r.error_code = %(error_code)s)
+      AND (%(key)s::text IS NULL OR (r.record_key = %(key)s AND r.source_system = ANY(%(sources)s::text[])))
+      AND (%(received_from)s::timestamptz IS NULL OR r.received_at >= %(received_from)s)
+      AND (%(received_to)s::timestamptz IS NULL OR r.received_at < %(received_to)s)
+      AND (%(failed_from)s::timestamptz IS NULL OR (r.status = 'failed' AND r.first_failed_at >= %(failed_from)s))
+      AND (%(failed_to)s::timestamptz IS NULL OR (r.status = 'failed' AND r.first_failed_at < %(failed_to)s))
+      AND (%(after_received)s::timestamptz IS NULL OR (
+           r.received_at <= %(after_received)s
+           AND (r.received_at, r.record_key, r.sync, r.source_system)
+               < (%(after_received)s, %(after_key)s, %(after_sync)s, %(after_source)s)))
+    LIMIT %(most)s),
+waiting AS MATERIALIZED (
+    SELECT r.sync, r.source_system, r.record_key, r.operation, r.status, r.error_code, r.error_field, r.error_message,
+           r.attempts, r.received_at, r.first_failed_at, r.last_attempt_at, r.next_attempt_at, r.target_id
+    FROM (
+        SELECT r.* FROM sync.interface_row r
+        WHERE (%(after_received)s::timestamptz IS NULL OR (
+               r.received_at <= %(after_received)s
+               AND (r.received_at, r.record_key, r.sync, r.source_system)
+                   < (%(after_received)s, %(after_key)s, %(after_sync)s, %(after_source)s)))
+        ORDER BY r.received_at DESC, r.record_key DESC, r.sync DESC, r.source_system DESC LIMIT %(window)s) AS r
+    WHERE r.status IN ('pending', 'processing')
+      AND sync.words_of(r.record_key, r.error_message, r.payload) @@ to_tsquery('pg_catalog.simple', %(words)s)
+      AND (%(sync)s::text IS NULL OR r.sync = %(sync)s)
+      AND (%(status)s::text IS NULL OR r.status = %(status)s)
+      AND (%(error_code)s::text IS NULL OR r.error_code = %(error_code)s)
+      AND (%(key)s::text IS NULL OR (r.record_key = %(key)s AND r.source_system = ANY(%(sources)s::text[])))
+      AND (%(received_from)s::timestamptz IS NULL OR r.received_at >= %(received_from)s)
+      AND (%(received_to)s::timestamptz IS NULL OR r.received_at < %(received_to)s)
+      AND (%(failed_from)s::timestamptz IS NULL OR (r.status = 'failed' AND r.first_failed_at >= %(failed_from)s))
+      AND (%(failed_to)s::timestamptz IS NULL OR (r.status = 'failed' AND r.first_failed_at < %(failed_to)s)))
+SELECT found.*, (SELECT count(*) FROM settled) AS matches
+FROM (SELECT * FROM settled UNION ALL SELECT * FROM waiting) AS found
+ORDER BY received_at DESC, record_key DESC, sync DESC, source_system DESC LIMIT %(limit)s
+
+-- name: browse_words_among_newest
+SELECT r.sync, r.source_system, r.record_key, r.operation, r.status, r.error_code, r.error_field, r.error_message,
+       r.attempts, r.received_at, r.first_failed_at, r.last_attempt_at, r.next_attempt_at, r.target_id
+FROM (
+    SELECT r.* FROM sync.interface_row r
+    WHERE (%(after_received)s::timestamptz IS NULL OR (
+           r.received_at <= %(after_received)s
+           AND (r.received_at, r.record_key, r.sync, r.source_system)
+               < (%(after_received)s, %(after_key)s, %(after_sync)s, %(after_source)s)))
+    ORDER BY r.received_at DESC, r.record_key DESC, r.sync DESC, r.source_system DESC LIMIT %(window)s) AS r
+WHERE sync.words_of(r.record_key, r.error_message, r.payload) @@ to_tsquery('pg_catalog.simple', %(words)s)
+  AND (%(sync)s::text IS NULL OR r.sync = %(sync)s)
+  AND (%(status)s::text IS NULL OR r.status = %(status)s)
+  AND (%(error_code)s::text IS NULL OR r.error_code = %(error_code)s)
+  AND (%(key)s::text IS NULL OR (r.record_key = %(key)s AND r.source_system = ANY(%(sources)s::text[])))
+  AND (%(received_from)s::timestamptz IS NULL OR r.received_at >= %(received_from)s)
+  AND (%(received_to)s::timestamptz IS NULL OR r.received_at < %(received_to)s)
+  AND (%(failed_from)s::timestamptz IS NULL OR (r.status = 'failed' AND r.first_failed_at >= %(failed_from)s))
+  AND (%(failed_to)s::timestamptz IS NULL OR (r.status = 'failed' AND r.first_failed_at < %(failed_to)s))
+ORDER BY r.received_at DESC, r.record_key DESC, r.sync DESC, r.source_system DESC LIMIT %(limit)s
 
 -- name: browse_record
 SELECT sync, source_system, record_key, entity, operation, position, partition_key, payload, external_ids, received_at,

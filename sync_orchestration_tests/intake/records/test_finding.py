@@ -35,9 +35,11 @@ ALL = {"new", "done", "left", "bad", "worse", "other"}
         ({"key": "done"}, {"done"}),
         ({"key": "don"}, set()),
         ({"text": "praha"}, {"new"}),
-        ({"text": "PRA"}, {"new"}),  # the beginning of a word, whatever the case
+        ({"text": "PRA*"}, {"new"}),  # the beginning of a word, whatever the case
+        ({"text": "pra"}, set()),
         ({"text": "nová"}, {"new"}),
-        ({"text": "wor"}, {"worse"}),  # in the key
+        ({"text": "wor*"}, {"worse"}),  # in the key
+        ({"text": "*"}, set()),
         ({"text": "address nowhere"}, {"bad"}),  # in the error, in any order
         ({"text": "27082440"}, {"worse"}),
         ({"text": "info@hotova.example"}, {"done"}),
