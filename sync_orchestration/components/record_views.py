@@ -12,8 +12,8 @@ from sync_orchestration.components.known_secrets import without_secrets
 from sync_orchestration.components.lookups import OpenLookup
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.intake.records.views import Comparison, Mapped, SyncView, TargetNotComparedError
-from sync_orchestration.interface.browsing import WholeRow
 from sync_orchestration.interface.rows import Payload
+from sync_orchestration.interface.single import WholeRow
 from sync_orchestration.mapping.compile import Mapping as RecordMapping
 from sync_orchestration.mapping.records import RecordError, Reference, Value
 from sync_orchestration.mapping.scrub import scrub

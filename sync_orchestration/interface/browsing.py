@@ -1,6 +1,6 @@
 """Looking at rows as people do: any filter, page by page, newest first, however many rows there are."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -11,7 +11,7 @@ from psycopg.errors import QueryCanceled
 from psycopg.rows import class_row, dict_row, scalar_row
 
 from sync_orchestration.interface.queries import query
-from sync_orchestration.interface.rows import ClaimedRow, Operation, Payload, Status
+from sync_orchestration.interface.rows import Operation, Status
 
 _MOST_WORDS = 20
 _STATEMENT_MS = 5_000
@@ -87,73 +87,6 @@ class ListedRow:
     @property
     def place(self) -> Place:
         return Place(self.received_at, self.record_key, self.sync, self.source_system)
-
-
-@dataclass(frozen=True, slots=True)
-class WholeRow:
-    """Everything that is known of one record in one sync."""
-
-    sync: str
-    source_system: str
-    record_key: str
-    entity: str
-    operation: Operation
-    position: int
-    partition_key: str
-    payload: Payload | None
-    external_ids: list[str]
-    received_at: datetime
-    status: Status
-    error_code: str | None
-    error_field: str | None
-    error_message: str | None
-    attempts: int
-    first_failed_at: datetime | None
-    last_attempt_at: datetime | None
-    next_attempt_at: datetime | None
-    processed_at: datetime | None
-    target_system: str | None
-    target_id: str | None
-    delete_confirmed: bool
-    run_id: str | None
-    written: Payload | None
-    in_doubt: bool
-    awaits: str | None
-    version: int | None
-
-    def as_claimed(self) -> ClaimedRow:
-        """Return the row as a worker would have it, to see what it would do; nothing is claimed."""
-        return ClaimedRow(
-            sync=self.sync,
-            source_system=self.source_system,
-            record_key=self.record_key,
-            entity=self.entity,
-            operation=self.operation,
-            position=self.position,
-            payload=self.payload,
-            external_ids=self.external_ids,
-            attempts=self.attempts,
-            target_id=self.target_id,
-            delete_confirmed=self.delete_confirmed,
-            written=self.written,
-            in_doubt=self.in_doubt,
-            processed_at=self.processed_at,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class ListedAttempt:
-    """One try at a record, or (status asked) one word of a person about it."""
-
-    record_key: str
-    model: str
-    operation: str
-    status: str
-    response_code: int | None
-    duration_ms: int
-    started_at: datetime
-    error: str | None
-    run_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,22 +167,6 @@ def counts_up_to(conn: Connection[Any], bound: int) -> list[Count]:
     """Return the number of rows of each sync and status that has any, counted up to `bound`."""
     with conn.cursor(row_factory=class_row(Count)) as cur:
         return cur.execute(query("browse_places"), {"bound": bound}).fetchall()
-
-
-def whole_row(conn: Connection[Any], sync: str, source_system: str, key: str) -> WholeRow | None:
-    """Return one record; None where there is none."""
-    params = {"sync": sync, "source_system": source_system, "key": key}
-    with conn.cursor(row_factory=class_row(WholeRow)) as cur:
-        return cur.execute(query("browse_record"), params).fetchone()
-
-
-def attempts_at(
-    conn: Connection[Any], sync: str, source_system: str, key: str, *, limit: int
-) -> Sequence[ListedAttempt]:
-    """Return the newest attempts at one record, newest first."""
-    params = {"sync": sync, "source_system": source_system, "key": key, "limit": limit}
-    with conn.cursor(row_factory=class_row(ListedAttempt)) as cur:
-        return cur.execute(query("attempts_at_record"), params).fetchall()
 
 
 def failures_by_day(conn: Connection[Any], sync: str | None, since: datetime, *, bound: int) -> list[FailuresOfDay]:

@@ -6,8 +6,9 @@ from typing import Any, Literal
 from psycopg import Connection
 
 from sync_orchestration.interface.attempts import Attempt, log_attempts
-from sync_orchestration.interface.browsing import ListedRow, WholeRow
+from sync_orchestration.interface.browsing import ListedRow
 from sync_orchestration.interface.queries import query
+from sync_orchestration.interface.single import WholeRow
 from sync_orchestration.interface.state import database_time
 from sync_orchestration.interface.texts import storable
 from sync_orchestration.interface.wakes import notify, record_wake, waiting_wakes

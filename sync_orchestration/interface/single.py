@@ -69,7 +69,10 @@ class WholeRow:
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """One attempt at one record; `duration_ms` is that of the request that carried it with its batch."""
+    """One attempt at one record, or (status `asked`) one word of a person about it.
+
+    `duration_ms` is that of the request that carried it with its batch.
+    """
 
     started_at: datetime
     model: str
@@ -91,10 +94,11 @@ class WaitingWake:
     received_at: datetime
 
 
-def whole_rows(conn: Connection[Any], sync: str, key: str) -> list[WholeRow]:
+def whole_rows(conn: Connection[Any], sync: str, key: str, source_system: str | None = None) -> list[WholeRow]:
     """Return the rows of a key: one, several where several senders have it, none where it is unknown."""
+    params = {"sync": sync, "key": key, "source_system": source_system}
     with conn.cursor(row_factory=class_row(WholeRow)) as cur:
-        return cur.execute(query("whole_rows"), {"sync": sync, "key": key}).fetchall()
+        return cur.execute(query("whole_rows"), params).fetchall()
 
 
 def tries_at(conn: Connection[Any], row: WholeRow, limit: int) -> list[Try]:

@@ -16,8 +16,8 @@ from sync_orchestration.components.record_views import record_views
 from sync_orchestration.components.run_requests import SYNC_TAG
 from sync_orchestration.intake import SyncView, intake_app
 from sync_orchestration.intake.records.views import TargetNotComparedError
-from sync_orchestration.interface.browsing import WholeRow, whole_row
 from sync_orchestration.interface.persons_word import Word, ask, skip
+from sync_orchestration.interface.single import WholeRow, whole_rows
 from sync_orchestration.sandbox.server import serve
 from sync_orchestration_tests.components.places import SYNC, NewPlace, Place
 
@@ -33,7 +33,7 @@ class Desk:
     cursor: str | None = field(default=None)
 
     def row(self, key: str) -> WholeRow:
-        found = whole_row(self.place.conn, SYNC, "flexi", key)
+        found = next(iter(whole_rows(self.place.conn, SYNC, key, "flexi")), None)
         assert found is not None
         return found
 
@@ -210,7 +210,7 @@ def test_every_sync_has_its_view_also_where_its_systems_are_not_set(place: Place
         [list(views)],
     )
     for name, view in views.items():
-        row = whole_row(place.conn, name, "x", "1")
+        row = next(iter(whole_rows(place.conn, name, "1", "x")), None)
         assert row is not None
         view.map(place.conn, row)
         assert view.target_link(row) is None

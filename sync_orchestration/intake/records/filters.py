@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from urllib.parse import quote, urlencode
 
 from sync_orchestration.intake.checks import is_storable
-from sync_orchestration.interface.browsing import ListedRow, Place, RowFilter, WholeRow
+from sync_orchestration.interface.browsing import ListedRow, Place, RowFilter
 from sync_orchestration.interface.rows import Status
+from sync_orchestration.interface.single import WholeRow
 
 STATUSES: tuple[Status, ...] = ("failed", "pending", "processing", "skipped", "processed")
 """All of them; what people look for comes first."""

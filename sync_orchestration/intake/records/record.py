@@ -12,8 +12,8 @@ from sync_orchestration.intake.checks import is_storable
 from sync_orchestration.intake.records.desk import Desk, TroubleError, Visit
 from sync_orchestration.intake.records.rendering import shown_value
 from sync_orchestration.intake.records.views import Comparison, Mapped, TargetNotComparedError
-from sync_orchestration.interface.browsing import ListedAttempt, WholeRow, attempts_at, whole_row
 from sync_orchestration.interface.persons_word import waits_for
+from sync_orchestration.interface.single import Try, WholeRow, tries_at, whole_rows
 from sync_orchestration.mapping.comparison import same
 from sync_orchestration.mapping.diff import changed_fields
 from sync_orchestration.mapping.scrub import SENSITIVE_NAMES, scrub
@@ -42,7 +42,7 @@ class Looked:
     row: WholeRow
     mapped: Mapped | None
     differences: list[Difference] | None
-    attempts: list[ListedAttempt]
+    attempts: list[Try]
     more_attempts: bool
     waits: list[str]
 
@@ -85,7 +85,7 @@ class RecordPages:
         row = found_row(conn, names)
         view = self._desk.views.get(row.sync)
         mapped = None if view is None else view.map(conn, row)
-        attempts = list(attempts_at(conn, row.sync, row.source_system, row.record_key, limit=_ATTEMPTS + 1))
+        attempts = tries_at(conn, row, _ATTEMPTS + 1)[::-1]
         return Looked(
             row=row,
             mapped=mapped,
@@ -127,11 +127,11 @@ class RecordPages:
 
 def found_row(conn: Connection[Any], names: Mapping[str, str]) -> WholeRow:
     """Return the row that sync, source_system and key name. Raises TroubleError where there is none."""
-    wanted = [names.get(name, "") for name in ("sync", "source_system", "key")]
-    row = whole_row(conn, *wanted) if all(map(is_storable, wanted)) else None
-    if row is None:
+    wanted = [names.get(name, "") for name in ("sync", "key", "source_system")]
+    found = whole_rows(conn, *wanted) if all(map(is_storable, wanted)) else []
+    if not found:
         raise TroubleError(404, "There is no such record.")
-    return row
+    return found[0]
 
 
 def differences(mapped: Mapped | None, row: WholeRow) -> list[Difference] | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from sync_orchestration.interface.browsing import WholeRow
+from sync_orchestration.interface.single import WholeRow
 from sync_orchestration.mapping.records import RecordError
 from sync_orchestration.mapping.scrub import SENSITIVE_NAMES
 

@@ -418,7 +418,10 @@ ORDER BY record_key
 SELECT sync, source_system, record_key, entity, operation, position, partition_key, payload, external_ids, received_at,
        status, error_code, error_field, error_message, attempts, first_failed_at, last_attempt_at, next_attempt_at,
        processed_at, target_system, target_id, delete_confirmed, written, in_doubt, awaits, version, run_id
-FROM sync.interface_row WHERE sync = %(sync)s AND record_key = %(key)s ORDER BY source_system
+FROM sync.interface_row
+WHERE sync = %(sync)s AND record_key = %(key)s
+  AND (%(source_system)s::text IS NULL OR source_system = %(source_system)s)
+ORDER BY source_system
 
 -- name: attempts_of_row
 SELECT started_at, model, operation, status, response_code, duration_ms, error, run_id
@@ -796,18 +799,6 @@ WHERE sync.words_of(r.record_key, r.error_message, r.payload) @@ to_tsquery('pg_
   AND (%(failed_from)s::timestamptz IS NULL OR (r.status = 'failed' AND r.first_failed_at >= %(failed_from)s))
   AND (%(failed_to)s::timestamptz IS NULL OR (r.status = 'failed' AND r.first_failed_at < %(failed_to)s))
 ORDER BY r.received_at DESC, r.record_key DESC, r.sync DESC, r.source_system DESC LIMIT %(limit)s
-
--- name: browse_record
-SELECT sync, source_system, record_key, entity, operation, position, partition_key, payload, external_ids, received_at,
-       status, error_code, error_field, error_message, attempts, first_failed_at, last_attempt_at, next_attempt_at,
-       processed_at, target_system, target_id, delete_confirmed, run_id, written, in_doubt, awaits, version
-FROM sync.interface_row
-WHERE sync = %(sync)s AND source_system = %(source_system)s AND record_key = %(key)s
-
--- name: attempts_at_record
-SELECT record_key, model, operation, status, response_code, duration_ms, started_at, error, run_id
-FROM sync.interface_attempt
-WHERE sync = %(sync)s AND source_system = %(source_system)s AND record_key = %(key)s ORDER BY id DESC LIMIT %(limit)s
 
 -- Records that fail now, by the day (UTC) on which they began to, and why; of so many that failed last.
 -- name: failures_by_day

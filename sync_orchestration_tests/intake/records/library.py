@@ -12,7 +12,6 @@ import requests
 
 from sync_orchestration.intake import Comparison, IntakeSettings, Mapped, Operator, SyncView, intake_app
 from sync_orchestration.intake.doorkeeper import digest_of
-from sync_orchestration.interface.browsing import WholeRow
 from sync_orchestration.interface.database import connect
 from sync_orchestration.interface.rows import (
     LandedRecord,
@@ -25,6 +24,7 @@ from sync_orchestration.interface.rows import (
     land,
     settle,
 )
+from sync_orchestration.interface.single import WholeRow
 from sync_orchestration.mapping.diff import payload_hash
 from sync_orchestration.mapping.records import RecordError
 from sync_orchestration.sandbox.server import serve
