@@ -57,6 +57,23 @@ def test_a_filter_finds_what_it_says(shelf: Library, asked: dict[str, str], foun
     assert set(shelf.as_program(VIEWER).keys(**asked)) == found
 
 
+def test_words_find_a_record_beyond_the_newest_and_frequent_ones_the_newest_of_all(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sync_orchestration.interface.browsing._READ_FIRST", 3)
+    library.fails("old", {"name": "needle"})
+    for number in range(20):
+        library.fails(f"{number:02}", {"name": "straw"})
+    reader = library.as_program()
+    assert reader.keys(text="needle") == ["old"]
+    newest_first = [f"{number:02}" for number in reversed(range(20))]
+    assert reader.keys(text="straw") == newest_first
+    monkeypatch.setattr("sync_orchestration.interface.browsing._MOST_MATCHES", 5)
+    assert reader.keys(text="straw") == newest_first
+    library.lands("waiting", {"name": "straw needle"})
+    assert reader.keys(text="needle") == ["waiting", "old"]
+
+
 def test_a_time_finds_what_was_received_or_began_to_fail_then(shelf: Library) -> None:
     long_ago = datetime(2026, 3, 1, 12, tzinfo=UTC)
     shelf.conn.execute("UPDATE sync.interface_row SET received_at = %s WHERE record_key = 'done'", [long_ago])
