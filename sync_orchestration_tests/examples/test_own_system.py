@@ -406,12 +406,11 @@ def test_a_system_of_ones_own_may_be_swept_and_another_be_asked_about_it_without
 
 
 def test_a_class_may_stand_in_the_folder_above_for_several_syncs(place: Place) -> None:
-    shared = place.folder / "tickets.py"
-    (place.folder / SYNC / "tickets.py").rename(shared)
+    (place.folder / SYNC / "tickets.py").rename(place.folder / "tickets.py")
     assert place.run().counts["processed"] == TICKETS
-    shared.write_text("import no_such_module\n", encoding="utf-8")
+    (place.folder / "another.py").write_text("import no_such_module\n", encoding="utf-8")
     with pytest.raises(
-        ConfigurationError, match=r"/my_syncs/tickets\.py, line 1: ModuleNotFoundError: No module named"
+        ConfigurationError, match=r"/my_syncs/another\.py, line 1: ModuleNotFoundError: No module named"
     ):
         load_project()
 
