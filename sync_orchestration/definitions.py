@@ -1,6 +1,5 @@
 """The one door that Dagster opens: everything under defs/, and one policy for all of it."""
 
-import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -37,9 +36,9 @@ from sync_orchestration.components.schema import schema_definitions
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.components.tracing import ENDPOINTS, start_tracing
 from sync_orchestration.components.wakes import wake_sensors
+from sync_orchestration.defs_dir import DEFS_VARIABLE, users_folder
 from sync_orchestration.pipeline.errors import ConfigurationError
 
-DEFS_VARIABLE = "SYNC_DEFS_DIR"
 """Names the folder of the user's own YAML, beside which his Python files stand."""
 
 Component = TypeVar("Component", bound=dg.Component)
@@ -110,9 +109,8 @@ def defs_folders() -> list[ModuleType]:
 
     Raises ConfigurationError when that is no folder.
     """
-    named = os.environ.get(DEFS_VARIABLE, "")
-    folder = Path(named).expanduser().absolute()
-    if not named or folder == Path(own_folder.__file__).parent:
+    folder = users_folder()
+    if folder is None:
         return [own_folder]
     if not folder.is_dir():
         raise ConfigurationError(f"{DEFS_VARIABLE} names {folder}, which is no folder. Make it, or unset the variable.")

@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 from dotenv import load_dotenv
 
-from sync_orchestration.cli.defs_folder import defs_folder, kinds, sync_names
+from sync_orchestration.cli.defs_folder import defs_folders, kinds, sync_names
 
 _MOST_KEYS = 50
 _SECONDS = 1
@@ -20,7 +20,7 @@ _QUERY_MILLISECONDS = 500
 
 def complete_sync(incomplete: str) -> list[str]:
     """Offer the syncs whose names begin so."""
-    return [name for name in sync_names(defs_folder()) if name.startswith(incomplete)]
+    return [name for name in sync_names(defs_folders()) if name.startswith(incomplete)]
 
 
 def complete_syncs(ctx: typer.Context, incomplete: str) -> list[str]:

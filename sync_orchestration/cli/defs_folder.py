@@ -1,10 +1,12 @@
 """The user's YAML folders and the templates of new ones, read without Dagster: completion asks at every key press."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from sync_orchestration.defs_dir import packages_folder, users_folder
 
 _PACKAGE = Path(__file__).parent.parent
 _TEMPLATES = _PACKAGE / "templates"
@@ -14,8 +16,13 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def defs_folder() -> Path:
-    """Return the folder in which every sync is a folder."""
-    return _PACKAGE / "defs"
+    """Return the folder in which a new sync is made: that of SYNC_DEFS_DIR, or the package's own."""
+    return users_folder() or packages_folder()
+
+
+def defs_folders() -> list[Path]:
+    """Return all folders in which syncs are folders."""
+    return [folder for folder in (packages_folder(), users_folder()) if folder is not None]
 
 
 def schema_file() -> Path:
@@ -33,9 +40,9 @@ def template(kind: str) -> str:
     return (_TEMPLATES / f"{kind}.yaml").read_text(encoding="utf-8")
 
 
-def sync_names(folder: Path) -> list[str]:
-    """Return the names of the syncs in `folder`, sorted; a file that cannot be read names none."""
-    return sorted({name for path in folder.glob("**/defs.yaml") for name in _names_in(path)})
+def sync_names(folders: Iterable[Path]) -> list[str]:
+    """Return the names of the syncs in folders, sorted; a file that cannot be read names none."""
+    return sorted({name for folder in folders for path in folder.glob("**/defs.yaml") for name in _names_in(path)})
 
 
 def _names_in(path: Path) -> Iterator[str]:

@@ -141,4 +141,4 @@ def test_a_yaml_that_cannot_be_read_names_no_sync_and_hides_no_other(tmp_path: P
     }.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "defs.yaml").write_text(text)
-    assert sync_names(tmp_path) == ["another", "good", "one"]
+    assert sync_names([tmp_path]) == ["another", "good", "one"]
