@@ -1,6 +1,7 @@
 """Who asks for a figure never waits for long, and one fault is not the last word."""
 
 import threading
+from collections.abc import Iterator
 
 from sync_orchestration.intake.background import Background
 
@@ -14,7 +15,7 @@ def test_an_answer_that_takes_long_is_there_the_next_time() -> None:
 
 
 def test_after_a_fault_there_is_no_answer_and_it_is_asked_again() -> None:
-    answers = iter(["first", ValueError("away"), "third"])
+    answers: Iterator[str | Exception] = iter(["first", ValueError("away"), "third"])
 
     def ask() -> str:
         answer = next(answers)
