@@ -14,7 +14,6 @@ from pathlib import Path
 import yaml
 
 from sync_orchestration.cli.supervisor import Service
-from sync_orchestration.components.json_logs import VARIABLE
 
 _LOCATION_NAME = "sync_orchestration"
 _LOOPBACK = "127.0.0.1"
@@ -76,7 +75,7 @@ def dagster_services(
     env = dagster_environment(state_dir, postgres_url)
     python = [sys.executable, "-m"]
     # What a process says before it has loaded this project, or where it never does, is in Dagster's own JSON.
-    log_format = ["--log-format", "json"] if os.environ.get(VARIABLE) == "json" else []
+    log_format = ["--log-format", "json"] if os.environ.get("SYNC_LOG_FORMAT") == "json" else []
     code_server = ["dagster", "code-server", "start", "-m", module, "-h", _LOOPBACK, "-p", str(code_port), *log_format]
     webserver = ["dagster_webserver", "-h", host, "-p", str(port), "-w", workspace, *log_format]
     reached_at = _LOOPBACK if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared, not bound

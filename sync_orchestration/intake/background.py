@@ -1,9 +1,12 @@
 """Asks what may take long in a thread of its own, so that whoever wants the answer never waits for it."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
+
+_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -42,9 +45,10 @@ class Background(Generic[T]):
         answer: T | None = None
         try:
             answer = self._ask()
-        finally:
-            with self._lock:
-                ended = time.monotonic()
-                self._answer, self._under_way = answer, False
-                self._not_before = ended + (ended - started) / self._share
-            self._answered.set()
+        except Exception as error:  # noqa: BLE001 - whatever is wrong, other figures are still told
+            _log.warning("some figures for monitoring cannot be read: %s", type(error).__name__)
+        with self._lock:
+            ended = time.monotonic()
+            self._answer, self._under_way = answer, False
+            self._not_before = ended + (ended - started) / self._share
+        self._answered.set()

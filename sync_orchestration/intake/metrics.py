@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -69,7 +68,7 @@ class Metrics:
 
 class _Pending(Collector):
     def __init__(self, pending: Callable[[], dict[str, int]]) -> None:
-        self._pending = Background(partial(_unless_away, pending), _SHARE)
+        self._pending = Background(pending, _SHARE)
 
     def describe(self) -> Iterable[Metric]:
         # Without it the registry would collect, and so ask the database, when it is made.
@@ -87,10 +86,3 @@ class _Pending(Collector):
     @staticmethod
     def _family() -> GaugeMetricFamily:
         return GaugeMetricFamily("intake_pending_rows", "Rows still to be written, up to 100,000.", labels=["sync"])
-
-
-def _unless_away(pending: Callable[[], dict[str, int]]) -> dict[str, int] | None:
-    try:
-        return pending()
-    except CallError:
-        return None

@@ -1,9 +1,8 @@
 """The state of every sync for Prometheus: from the tables, and from the runs; never from this process alone."""
 
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -14,10 +13,6 @@ from sync_orchestration.intake.background import Background
 from sync_orchestration.intake.run_figures import BUCKETS, RunFigures, Times
 from sync_orchestration.intake.storage import Storage
 from sync_orchestration.interface.figures import AttemptCounter, TableFigures, count_rows, table_figures
-
-_log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 _PATIENCE = 0.25  # seconds of a scrape for figures that usually take a few milliseconds
 _SHARE, _SHARE_OF_COUNTING = 0.1, 0.01
@@ -60,10 +55,9 @@ class SyncMetrics(Collector):
         """`syncs` are told of before their first run, `relays` names for each sync that reads another one that one."""
         self._syncs = syncs
         self._attempts = AttemptCounter()
-        look = partial(storage.run, partial(self._look, relays=relays))
-        self._tables = Background(partial(_unless_away, look), _SHARE)
-        self._counts = Background(partial(_unless_away, partial(storage.run, count_rows)), _SHARE_OF_COUNTING)
-        self._runs = None if runs is None else Background(partial(_unless_away, runs), _SHARE_OF_COUNTING)
+        self._tables = Background(partial(storage.run, partial(self._look, relays=relays)), _SHARE)
+        self._counts = Background(partial(storage.run, count_rows), _SHARE_OF_COUNTING)
+        self._runs = None if runs is None else Background(runs, _SHARE_OF_COUNTING)
 
     def describe(self) -> Iterable[Metric]:
         """Return every family, empty: without it the registry would collect when it is made."""
@@ -88,15 +82,6 @@ class SyncMetrics(Collector):
         self, conn: Connection[Any], relays: Mapping[str, str]
     ) -> tuple[TableFigures, Mapping[tuple[str, str], int]]:
         return table_figures(conn, self._syncs, relays), self._attempts.look(conn)
-
-
-def _unless_away(ask: Callable[[], T]) -> T | None:
-    """Return what `ask` finds, or None where the database cannot tell."""
-    try:
-        return ask()
-    except Exception as error:  # noqa: BLE001 - whatever is wrong, other figures are still served
-        _log.warning("some figures for monitoring cannot be read: %s", type(error).__name__)
-        return None
 
 
 def _family(name: str) -> Any:

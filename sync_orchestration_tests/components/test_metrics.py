@@ -15,6 +15,7 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
+from sync_orchestration.components.assets import add_windows
 from sync_orchestration.components.run_figures import RunFollower, relays_of
 from sync_orchestration.components.run_requests import SYNC_TAG
 from sync_orchestration.intake import IntakeSettings, intake_app
@@ -25,6 +26,7 @@ from sync_orchestration.interface.figures import AttemptCounter, table_figures
 from sync_orchestration.interface.incidents import Message, close_incident, open_incident
 from sync_orchestration.interface.queries import query
 from sync_orchestration.interface.state import change_state, lock_state, read_state
+from sync_orchestration.pipeline.windows import Window, window_of_key
 from sync_orchestration.sandbox.faults import FaultRule
 from sync_orchestration.sandbox.server import serve
 from sync_orchestration_tests.components.places import PARTNERS, REFUSED, SYNC, Place
@@ -76,11 +78,13 @@ def looking(monitor: Monitor) -> None:
     monitor.until(lambda found: "sync_requests_total" in requests.get(f"{monitor.url}/metrics", timeout=60).text)
 
 
-def one_window(place: Place) -> dg.ExecuteInProcessResult:
-    """Run the first window again."""
-    first = place.add_all_windows()[0]
-    window = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": first}
-    return place.run(tags={SYNC_TAG: SYNC, **window})
+def two_windows(place: Place) -> dg.ExecuteInProcessResult:
+    """Run the newest window again, with the one after it in the same run."""
+    newest = window_of_key(place.add_all_windows()[-1], place.settings.source.window)
+    after = Window(newest.end, newest.end + place.settings.source.window)
+    add_windows(place.instance, place.settings, [after.key])
+    windows = {"dagster/asset_partition_range_start": newest.key, "dagster/asset_partition_range_end": after.key}
+    return place.run(tags={SYNC_TAG: SYNC, **windows})
 
 
 def test_rows_are_told_by_status_and_failing_ones_by_code(place: Place, monitor: Monitor) -> None:
@@ -154,7 +158,7 @@ def test_attempts_runs_and_requests_are_added_up_from_the_first_scrape_on(place:
     assert result.success
     assert monitor.told("sync_attempts_total", sync=SYNC, outcome="error") == REFUSED
     assert monitor.told("sync_runs_total", subject="retry_failed_records", status="success") == 1
-    run = one_window(place)
+    run = two_windows(place)
     assert run.success
     assert monitor.told("sync_runs_total", subject=SYNC, status="success") == 1
     found = monitor.scrape()
@@ -162,6 +166,7 @@ def test_attempts_runs_and_requests_are_added_up_from_the_first_scrape_on(place:
         event.step_key: {k: v.value for k, v in event.materialization.metadata.items() if k.startswith("requests_")}
         for event in run.get_asset_materialization_events()
     }
+    assert len(run.get_asset_materialization_events()) > len(sent), "each window repeats what its step sent"
     by_system: Counter[str] = Counter()
     for told in sent.values():
         by_system.update({name.removeprefix("requests_"): int(str(number)) for name, number in told.items()})
@@ -181,7 +186,7 @@ def test_a_run_that_fails_is_counted_and_is_no_success(place: Place, monitor: Mo
     looking(monitor)
     before = monitor.told("sync_last_success_timestamp_seconds", subject=SYNC)
     place.flexi.faults.add(FaultRule(kind="status", status=401, times=None))
-    assert not one_window(place).success
+    assert not two_windows(place).success
     assert monitor.told("sync_runs_total", subject=SYNC, status="failure") == 1
     assert monitor.told("sync_last_success_timestamp_seconds", subject=SYNC) == before
 
