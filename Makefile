@@ -1,6 +1,6 @@
 # `make help` lists the targets. Needs only Python 3.11 to 3.13; everything else is installed into .venv from the lock.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test bench lint audit format schemas lock soak release clean
+.PHONY: help setup demo dev test test-browser bench lint audit format schemas lock soak release clean
 
 PYTHON ?= $(shell for v in 3.11 3.12 3.13; do command -v python$$v && break; done 2>/dev/null || command -v python3)
 BIN := .venv/bin
@@ -35,6 +35,9 @@ dev: setup ## run everything on the systems configured in .env
 
 test: setup lint ## all checks and tests
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
+
+test-browser: setup .venv/.browser ## what people do in a real browser (needs the system's Chromium); PICTURES=1 keeps pictures
+	$(if $(PICTURES),SYNC_PICTURES=1) $(BIN)/pytest sync_orchestration_tests/browser
 
 lint: setup ## format, lint, types, lock
 	$(BIN)/ruff format --check .
