@@ -11,6 +11,8 @@ from psycopg.rows import scalar_row
 from sync_orchestration.interface.queries import query
 from sync_orchestration.interface.rows import Payload
 
+_FIELD_LOCKS = 0x4653  # the class of the advisory locks under which the fields of one side are replaced
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -61,6 +63,7 @@ def remember_fields(conn: Connection[Any], sync: str, side: str, shapes: Mapping
     """Remember the fields of one side instead of those before."""
     owner = {"sync": sync, "side": side}
     with conn.transaction(), conn.cursor() as cur:
+        cur.execute(query("lock_fields"), {**owner, "lock_class": _FIELD_LOCKS})
         cur.execute(query("forget_fields"), owner)
         cur.executemany(
             query("remember_field"),

@@ -24,6 +24,7 @@ from sync_orchestration import defs as own_folder
 from sync_orchestration.cli.services import prepare_dagster_home
 from sync_orchestration.components.assets import add_windows
 from sync_orchestration.components.headless import bring_up_to_date
+from sync_orchestration.components.run_ends import reason_of
 from sync_orchestration.definitions import Project, load_project
 from sync_orchestration.interface.database import database_url
 from sync_orchestration.interface.migrate import migrate
@@ -43,6 +44,7 @@ _KILL_AFTER = 12  # finished runs
 _MODULE = "spread_definitions"
 _DEFINITIONS = """
 import spread_defs
+from sync_orchestration.components.run_ends import reason_of
 from sync_orchestration.definitions import load_project
 definitions = load_project(spread_defs).definitions
 """
@@ -169,12 +171,12 @@ def measure_spreading() -> str:
 def _report(place: Spreading, backfill: Backfill, windows: int, cut_off: int, seconds: float, noticed: float) -> str:
     ended = backfill.runs(SUCCESS)
     by_worker = Counter(place.worker_of(run) for run in ended)
-    twice = sum(n - 1 for n in Counter(run.tags.get("dagster/partition") for run in ended).values())
+    with place.instance() as instance:
+        reasons = Counter(reason_of(instance, run.run_id).partition("\n")[0] for run in backfill.runs(FAILURE))
     rows = [
         ("windows", windows),
         ("runs that ended well", len(ended)),
         ("… by the killed worker, by the other one", f"{by_worker['first']}, {by_worker['second']}"),
-        ("… of a window that another one had done", twice),
         ("runs that failed", len(backfill.runs(FAILURE))),
         ("… at work when their worker was killed", cut_off),
         ("… noticed after (s)", f"{noticed:.0f}"),
@@ -184,7 +186,8 @@ def _report(place: Spreading, backfill: Backfill, windows: int, cut_off: int, se
         ("lost", _lost(place)),
         ("doubled", place.doubled()),
     ]
-    return table(f"2 workers of {PROCESSES} processes, one killed: {PARTNERS:,} partners renamed", ("", ""), rows)
+    told = table(f"2 workers of {PROCESSES} processes, one killed: {PARTNERS:,} partners renamed", ("", ""), rows)
+    return "\n".join([told, "Runs failed because:", *(f"  {count} × {reason}" for reason, count in reasons.items())])
 
 
 def _within(seconds: float, condition: Callable[[], bool], otherwise: str) -> None:
@@ -238,14 +241,14 @@ def _changed_in_every_window(place: Running, project: Project) -> list[str]:
     first = company.global_version // WINDOW + 1
 
     def fill(until: int) -> None:
-        for number in range(until - company.global_version):
-            company.update("adresar", usual[0], {"poznam": f"note {number}"})
+        while company.global_version < until:
+            company.update("adresar", usual[0], {"poznam": f"note {company.global_version}"})
 
     fill(first * WINDOW)
     for n in range(WINDOWS):
         for one in usual[n::WINDOWS]:
             company.update("adresar", one, {"nazev": f"Spread {n}.{one}"})
-        fill((first + n + 1) * WINDOW - 1)
+        fill((first + n + 1) * WINDOW - 5)
     size = project.syncs[SYNC].source.window
     return [window.key for window in windows_between(first * WINDOW, company.global_version, size)]
 

@@ -76,6 +76,7 @@ def spread(
     assert place.bring_up_to_date().problem is None
     workers: list[CeleryWorker] = []
     with ExitStack() as stack:
+        monkeypatch.setattr("sync_orchestration.components.celery_runs._ANSWER_SECONDS", 1.0)
         monkeypatch.setenv("SYNC_CELERY_URL", stack.enter_context(broker()))
         use_state_folder()
         instance = stack.enter_context(dg.DagsterInstance.get())

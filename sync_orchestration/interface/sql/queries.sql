@@ -603,6 +603,10 @@ SELECT version_num FROM sync.alembic_version
 SELECT field, kind, required, readonly, share, records, config_hash, seen_at FROM sync.field_seen
 WHERE sync = %(sync)s AND side = %(side)s ORDER BY field
 
+-- Runs that look at the same time replace them one after the other.
+-- name: lock_fields
+SELECT pg_advisory_xact_lock(%(lock_class)s, hashtext(%(sync)s || '/' || %(side)s))
+
 -- name: forget_fields
 DELETE FROM sync.field_seen WHERE sync = %(sync)s AND side = %(side)s
 
