@@ -1,6 +1,6 @@
 # `make help` lists the targets. Needs only Python 3.11 to 3.13; everything else is installed into .venv from the lock.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test bench lint audit format schemas lock soak release clean
+.PHONY: help setup demo dev test bench lint audit format schemas docs docs-serve lock soak release clean
 
 PYTHON ?= $(shell for v in 3.11 3.12 3.13; do command -v python$$v && break; done 2>/dev/null || command -v python3)
 BIN := .venv/bin
@@ -8,7 +8,7 @@ WORKERS ?= 2
 MINUTES ?= 10
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 setup: .venv/.installed ## install the locked dependencies into .venv
 
@@ -57,6 +57,13 @@ soak: setup ## kill, break and restart everything for MINUTES=10 (SEED=…), the
 
 schemas: setup ## write the JSON schemas of the YAML folders anew, after a change of a setting
 	$(BIN)/python -m sync_orchestration_tests.schemas
+
+docs: setup ## build the guide into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "site/index.html"
+
+docs-serve: setup ## serve the guide while you write it, on http://localhost:8000
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs serve --strict
 
 lock: ## renew requirements.lock from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
