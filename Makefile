@@ -1,6 +1,6 @@
 # `make help` lists the targets. Needs only Python 3.11 to 3.13; everything else is installed into .venv from the lock.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test test-browser bench lint audit format schemas lock soak release clean
+.PHONY: help setup demo dev test test-browser bench lint audit format schemas docs docs-serve lock soak release clean
 
 PYTHON ?= $(shell for v in 3.11 3.12 3.13; do command -v python$$v && break; done 2>/dev/null || command -v python3)
 BIN := .venv/bin
@@ -8,7 +8,7 @@ WORKERS ?= 2
 MINUTES ?= 10
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 setup: .venv/.installed ## install the locked dependencies into .venv
 
@@ -77,6 +77,12 @@ lock: ## renew the locks from pyproject.toml: ours, the image's, those of benchm
 		-o deploy/requirements.lock
 	uv pip compile $(PINS) --group bench -c requirements.lock -o requirements-bench.lock
 	uv pip compile $(PINS) --group browser -c requirements.lock -o requirements-browser.lock
+docs: setup ## build the guide into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "site/index.html"
+
+docs-serve: setup ## serve the guide while you write it, on http://localhost:8000
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs serve --strict
 
 release: setup ## check and test what is committed, then tag it as VERSION=1.2.3; pushes nothing
 	@$(BIN)/python -m sync_orchestration_tests.release check "$(VERSION)"

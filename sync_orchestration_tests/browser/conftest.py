@@ -4,10 +4,14 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from sync_orchestration_tests.benchmarks.running import Running, running
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: make test-browser does it")
 
@@ -29,7 +33,7 @@ def world() -> Iterator[Running]:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator["playwright.Browser"]:
+def chromium() -> Iterator["Browser"]:
     """The browser of the system."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
@@ -39,7 +43,7 @@ def chromium() -> Iterator["playwright.Browser"]:
 
 
 @pytest.fixture
-def page(chromium: "playwright.Browser") -> Iterator["playwright.Page"]:
+def page(chromium: "Browser") -> Iterator["Page"]:
     """A window of a person's size in English."""
     context = chromium.new_context(viewport={"width": 1400, "height": 900}, locale="en-GB", timezone_id="UTC")
     context.set_default_timeout(_PATIENCE)
@@ -47,7 +51,8 @@ def page(chromium: "playwright.Browser") -> Iterator["playwright.Page"]:
     context.close()
 
 
-def picture(page: "playwright.Page", name: str) -> None:
+def picture(page: "Page", name: str) -> None:
     """Keep what the page looks like for the guide, where SYNC_PICTURES asks for it."""
     if os.environ.get("SYNC_PICTURES"):
+        page.wait_for_timeout(1_000)  # what fades in has faded in
         page.screenshot(path=_PICTURES / f"{name}.png")
