@@ -54,6 +54,10 @@ FAILED: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
     "Answers that leave a doubt": {
         "server_error": ("A REST API failed at the record (5xx, 408, 425).", _ITSELF),
+        "no_outcome": (
+            "A class of your own (`kind: python`) told nothing of this record; it may have been written.",
+            "Mend the class; then see whether the record is there, and `retry`.",
+        ),
         "no_answer": (
             "The answer to a create was lost. The record is looked for by its key before it is sent again.",
             _ITSELF,
@@ -85,6 +89,7 @@ FAILED: Mapping[str, Mapping[str, tuple[str, str]]] = {
 
 SKIPPED: Mapping[str, str] = {
     "skipped": "The record does not meet `when`, or there is nothing to write; the message says which.",
+    "skipped_by_person": "A person left the record out, until it changes; the message says who and why.",
     "precedence": "Another sync decides on this record; the message says what this one would have changed.",
     "empty": "There is no number to ask a register for.",
     "zeros": "The number is only zeros.",
