@@ -15,6 +15,7 @@ from sync_orchestration.intake.storage import Storage
 from sync_orchestration.interface.figures import AttemptCounter, TableFigures, count_rows, table_figures
 
 _PATIENCE = 0.25  # seconds of a scrape for figures that usually take a few milliseconds
+_PATIENCE_WITH_THE_SLOW = 0.02  # … and for those that may take long: then the ones from before are told
 _SHARE, _SHARE_OF_COUNTING = 0.1, 0.01
 _STATUSES = ("TRIGGER_WAITING", "IN_PROGRESS", "RETRY_WAITING", "ERROR")
 _ROW_STATUSES = ("pending", "processing", "processed", "failed", "skipped")
@@ -74,8 +75,8 @@ class SyncMetrics(Collector):
             yield from _of_states(tables)
             yield from _of_tables(tables, self._syncs)
             yield _filled("sync_attempts", attempts)
-            yield _filled("sync_rows", _every_status(self._counts.latest(_PATIENCE) or {}))
-        if self._runs is not None and (runs := self._runs.latest(_PATIENCE)) is not None:
+            yield _filled("sync_rows", _every_status(self._counts.latest(_PATIENCE_WITH_THE_SLOW) or {}))
+        if self._runs is not None and (runs := self._runs.latest(_PATIENCE_WITH_THE_SLOW)) is not None:
             yield from _of_runs(runs)
 
     def _look(
