@@ -1,7 +1,7 @@
 """Map and compare: what writing a batch of claimed rows would do, as a value that can be shown or applied."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from sync_orchestration.interface.looks import Relative
@@ -73,7 +73,8 @@ class Translation:
 class PlannedWrite:
     """What is to happen to one row. `changes` names each field that differs: (before, after).
 
-    `awaits` is the key of a record of the same sync that must be written first.
+    `awaits` is the key of a record of the same sync that must be written first; `relatives` are the keys of those that
+    its fields name.
     """
 
     row: ClaimedRow
@@ -84,6 +85,7 @@ class PlannedWrite:
     errors: tuple[RecordError, ...] = ()
     reason: str | None = None
     awaits: str | None = None
+    relatives: Mapping[str, str] = field(default_factory=dict)
 
 
 @span("map")
@@ -103,10 +105,13 @@ def plan_writes(
     open_rows = [row for row, plan in zip(rows, planned, strict=True) if plan is None]
     enriched, unanswered = _enriched(open_rows, translation)
     records, failed = _target_records(enriched, translation, target)
-    current = target.current([record for _, record in records])
+    current = target.current([record for _, record, _ in records])
     current = _without_foreign_links(current, already_linked)
     owned = _owned(current, translation.precedence)
-    compared = [_compared(row, record, current.get(record.key), target, translation) for row, record in records]
+    compared = [
+        replace(_compared(row, record, current.get(record.key), target, translation), relatives=named)
+        for row, record, named in records
+    ]
     return done + unanswered + failed + [_yielding(plan, translation.precedence, owned) for plan in compared]
 
 
@@ -140,14 +145,17 @@ def _skipped_or_deleted(row: ClaimedRow, translation: Translation) -> PlannedWri
 
 def _target_records(
     rows: Sequence[tuple[ClaimedRow, Payload]], translation: Translation, target: Target
-) -> tuple[list[tuple[ClaimedRow, TargetRecord]], list[PlannedWrite]]:
-    """Map the rows and resolve their references; a record's errors are gathered, not raised."""
+) -> tuple[list[tuple[ClaimedRow, TargetRecord, dict[str, str]]], list[PlannedWrite]]:
+    """Map the rows and resolve their references; a record's errors are gathered, not raised.
+
+    With each record go the keys of the records of the same sync that its fields name.
+    """
     mapped = [(row, translation.mapping.apply(payload)) for row, payload in rows]
     references = {v for _, m in mapped for v in m.values.values() if isinstance(v, Reference)}
     related = sorted((r for r in references if not r.is_same_sync), key=repr)
     relatives = _relatives(mapped, translation.family)
     found_there = target.resolve(related) if related else {}
-    good: list[tuple[ClaimedRow, TargetRecord]] = []
+    good: list[tuple[ClaimedRow, TargetRecord, dict[str, str]]] = []
     failed: list[PlannedWrite] = []
     for row, record in mapped:
         found = {**found_there, **relatives.get(row.source_system, {})}
@@ -161,7 +169,8 @@ def _target_records(
         values = scrub(values, translation.sensitive)
         if translation.keep_when_empty:
             values = {f: v for f, v in values.items() if v not in ("", None)}
-        good.append((row, _target_record(row, translation, values)))
+        named = {f: v.value for f, v in record.values.items() if isinstance(v, Reference) and v.is_same_sync}
+        good.append((row, _target_record(row, translation, values), named))
     return good, failed
 
 

@@ -233,7 +233,8 @@ class Writer:
         if outcome.error is None:
             return Settlement(row, "processed", outcome.target_id, written=outcome.written)
         failure = _failure(row, (outcome.error,), _next_attempt(row, now) if outcome.transient else None)
-        return replace(failure, in_doubt=outcome.in_doubt)
+        # The record that a refused field names may be gone from the target; then it comes back with a new id.
+        return replace(failure, in_doubt=outcome.in_doubt, awaits=plan.relatives.get(outcome.error.field or ""))
 
     def _attempt(self, settlement: Settlement, outcome: Outcome | None, started_at: datetime) -> Attempt:
         row = settlement.row

@@ -340,13 +340,6 @@ def test_the_command_as_a_process_keeps_its_complaints_off_stdout(tmp_path: Path
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_the_help_shows_every_command_and_an_example(tmp_path: Path) -> None:
-    shown = call("--help").stdout
-    for command in ("demo", "dev", "run", "check", "status", "retry", "intake", "docs", "sandbox", "stop"):
-        assert command in shown
-        assert "Example: sync-orchestration" in call(command, "--help").stdout
-
-
 def told_apart(output: str) -> tuple[list[str], str, list[str]]:
     """Return what the demo says before its table, the head of the table, and the rest."""
     lines = output.splitlines()

@@ -514,7 +514,7 @@ def test_without_a_folder_of_notifications_there_is_no_sensor_of_them(defs_folde
     project = defs_folder.load()
     assert project.notifications is None
     names = {sensor.name for sensor in project.definitions.get_repository_def().sensor_defs}
-    assert names == {f"{SYNC}_sensor"}
+    assert names == {f"{SYNC}_sensor", "record_browser_sensor"}
 
 
 def test_an_incident_that_is_written_down_twice_is_one(place: Place, hooks: Hooks) -> None:

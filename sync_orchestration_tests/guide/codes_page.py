@@ -1,6 +1,7 @@
 """What a row's status and code mean, as a page; and the codes that the program can give, read from its source."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from sync_orchestration.mapping.records import RecordError
 from sync_orchestration_tests.guide.codes import FAILED, SKIPPED, STATUSES
 from sync_orchestration_tests.guide.markdown import code, table
 
+_SQL_TEXT = re.compile(r"'(\w+)'")
 _PACKAGE = Path(sync_orchestration.__file__).parent
 _GIVES_A_CODE = (RecordError.__name__, "Refusal", "_no")
 _ELSEWHERE = ("sandbox", "intake")
@@ -62,10 +64,11 @@ def given_codes() -> set[str]:
 
 
 def spoken_texts() -> set[str]:
-    """Return every text that stands anywhere in the program."""
+    """Return every text that stands anywhere in the program, its SQL included."""
     trees = (ast.parse(path.read_text(encoding="utf-8")) for path in _PACKAGE.rglob("*.py"))
     nodes = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant))
-    return {node.value for node in nodes if isinstance(node.value, str)}
+    sql = (_PACKAGE / "interface" / "sql" / "queries.sql").read_text(encoding="utf-8")
+    return {node.value for node in nodes if isinstance(node.value, str)} | set(_SQL_TEXT.findall(sql))
 
 
 def _codes_in(tree: ast.Module) -> Iterator[str]:

@@ -19,14 +19,8 @@ BEYOND = {
     "DAGSTER_EVENT_BATCH_SIZE": "How many of a run's events Dagster stores at once; by default 100 here.",
     "REQUESTS_CA_BUNDLE": "A file (PEM) of certificate authorities to trust instead of the usual ones.",
     "SSL_CERT_FILE": "The same, where `REQUESTS_CA_BUNDLE` is unset.",
-    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "As `OTEL_EXPORTER_OTLP_ENDPOINT`, for traces alone, with the whole path.",
-    "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "As `OTEL_EXPORTER_OTLP_HEADERS`, for traces alone.",
-    "OTEL_EXPORTER_OTLP_PROTOCOL": "How traces are sent; `http/protobuf` is the one that can be.",
-    "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "As `OTEL_EXPORTER_OTLP_PROTOCOL`, for traces alone.",
     "OTEL_SDK_DISABLED": "`true` switches traces off, whatever else is set.",
     "OTEL_TRACES_EXPORTER": "`none` switches traces off, whatever else is set.",
-    "OTEL_SERVICE_NAME": "The name of this program in traces.",
-    "OTEL_RESOURCE_ATTRIBUTES": "More about this program in traces, e.g. `deployment.environment=production`.",
     "HTTPS_PROXY": "A proxy for requests to `https://` addresses; `HTTP_PROXY` and `NO_PROXY` likewise.",
 }
 """What is not for .env, but may be set; a test tells of a variable that nobody has explained."""

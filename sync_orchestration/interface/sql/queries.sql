@@ -150,12 +150,15 @@ WHERE sync = %(sync)s AND claimed_by = %(worker)s
 UPDATE sync.interface_row SET status = 'pending'
 WHERE sync = %(sync)s AND status = 'failed' AND next_attempt_at <= now()
 
+-- A row waits for another one until that has an id in the target; one that was refused for it, until that is written
+-- again (in the same settling, too).
 -- name: requeue_waiting
 UPDATE sync.interface_row r SET status = 'pending', next_attempt_at = NULL
 WHERE r.sync = %(sync)s AND r.status = 'failed' AND r.awaits IS NOT NULL AND EXISTS (
     SELECT 1 FROM sync.interface_row a
     WHERE a.sync = r.sync AND a.source_system = r.source_system AND a.record_key = r.awaits
-      AND a.target_id IS NOT NULL AND a.operation <> 'delete')
+      AND a.target_id IS NOT NULL AND a.operation <> 'delete'
+      AND (r.error_code = 'waits_for_record' OR a.processed_at >= r.last_attempt_at))
 
 -- name: relatives
 SELECT record_key, status, operation, target_id FROM sync.interface_row
