@@ -13,7 +13,7 @@ from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from sync_orchestration_tests.databases import own_database
-from sync_orchestration_tests.faults.history import NO_SLEEP, Disturbance, History, Told
+from sync_orchestration_tests.faults.history import NO_SLEEP, Day, Disturbance, History, Told
 from sync_orchestration_tests.faults.stages import Stages, open_stages
 from sync_orchestration_tests.faults.worlds import WORLDS, Deed
 
@@ -51,6 +51,16 @@ def test_nothing_is_lost_and_nothing_doubled_by(stages: Stages, sync: str) -> No
     )
     machine = type(f"HistoryOf_{sync}", (History,), {"stages": stages, "sync": sync})
     run_state_machine_as_test(machine, settings=effort)
+
+
+def test_a_company_wiped_by_hand_comes_back_and_its_branch_with_it(stages: Stages) -> None:
+    """Found by chance: the branch was refused for a company that the same batch made anew, and stayed so."""
+    told = Told.begin(stages, "intake_partners", 18, 1)
+    for deeds in ([Deed("create", 0, 0)],) * 3 + (
+        [Deed("create", 0, 0), Deed("create", 0, 0), Deed("child", 0, 0), Deed("wipe", 15, 0)],
+    ):
+        told.day(Day(deeds, [], "sync", 0, {}))
+    told.judge()
 
 
 @pytest.mark.timeout(0)
