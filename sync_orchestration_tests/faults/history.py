@@ -156,7 +156,8 @@ class Told:
             finally:
                 self.stages.watch.heard = nothing
 
-    def disturb(self, disturbance: Disturbance) -> None:
+    def disturb(self, disturbance: Disturbance) -> bool:
+        """Let it happen; returns whether a rival was cut off."""
         self.world.do(disturbance.deed)
         if disturbance.what == "rival":
             # It gives up at what the first one has locked, for that one waits.
@@ -166,7 +167,8 @@ class Told:
                     self.process(conn).run(disturbance.run, disturbance.deed.number)
                 except (SyncError, psycopg.errors.LockNotAvailable) as error:
                     self.ends.append(error)
-                    self.interrupted.update(self.stages.being_written(self.sync))
+                    return True
+        return False
 
     # The end
 
@@ -230,6 +232,7 @@ class Disturber:
     conn: Conn
     disturbances: Mapping[int, Disturbance]
     claimed: set[str] = field(default_factory=set)
+    claimed_by_rival: set[str] = field(default_factory=set)
     requests: int = 0
     while_writing: int = 0
     killed: bool = False
@@ -244,7 +247,8 @@ class Disturber:
             writing = told.stages.being_written(told.sync)
             self.claimed.update(writing)
             if self.busy:
-                return  # a rival's requests
+                self.claimed_by_rival.update(writing)
+                return
             self.requests += 1
             self.while_writing += bool(writing)
             at = WHILE_WRITING + self.while_writing if writing else 0
@@ -258,7 +262,10 @@ class Disturber:
                 raise KilledError
             self.busy = True
         # A rival has threads of its own, which must be heard meanwhile.
-        told.disturb(disturbance)
+        self.claimed_by_rival.clear()
+        if told.disturb(disturbance):
+            # What it had claimed is given back by now, but may have been written.
+            told.interrupted.update(self.claimed_by_rival)
         self.busy = False
 
 
