@@ -37,7 +37,7 @@ test: setup lint ## all checks and tests
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
 
 test-browser: setup .venv/.browser ## what people do in a real browser (needs the system's Chromium); PICTURES=1 keeps pictures
-	$(if $(PICTURES),SYNC_PICTURES=1) $(BIN)/pytest sync_orchestration_tests/browser
+	$(if $(PICTURES),WALK_PICTURES=1) $(BIN)/pytest sync_orchestration_tests/browser
 
 lint: setup ## format, lint, types, lock
 	$(BIN)/ruff format --check .

@@ -52,7 +52,7 @@ def page(chromium: "Browser") -> Iterator["Page"]:
 
 
 def picture(page: "Page", name: str) -> None:
-    """Keep what the page looks like for the guide, where SYNC_PICTURES asks for it."""
-    if os.environ.get("SYNC_PICTURES"):
+    """Keep what the page looks like for the guide, where WALK_PICTURES asks for it."""
+    if os.environ.get("WALK_PICTURES"):
         page.wait_for_timeout(1_000)  # what fades in has faded in
         page.screenshot(path=_PICTURES / f"{name}.png")
