@@ -42,7 +42,9 @@ def no_failed_records(settings: SyncSettings) -> dg.AssetChecksDefinition:
             passed=failing == 0,
             severity=dg.AssetCheckSeverity.WARN,
             metadata=metadata,
-            description="no record is failing" if failing == 0 else f"{failing} records are failing",
+            description={0: "no record is failing", 1: "1 record is failing"}.get(
+                failing, f"{failing} records are failing"
+            ),
         )
 
     return check

@@ -210,10 +210,10 @@ def _when_calm(house: _House) -> list[str]:
         house.push()
         return not house.unheard and not house.wrong()
 
-    # A sync that has failed three times waits for ten minutes, or for a person.
+    # A sync that has failed three times waits for ten minutes, or for a person; a flood of deletes for a person's word.
     for sync in (SYNC, "intake_partners"):
         wait_until(lambda sync=sync: world.command("run", sync), _CALM_WITHIN)  # type: ignore[misc]
-        wait_until(lambda sync=sync: world.command("retry", sync), _CALM_WITHIN)  # type: ignore[misc]
+        wait_until(lambda sync=sync: world.command("retry", "--confirm-deletes", sync), _CALM_WITHIN)  # type: ignore[misc]
     wait_until(all_right, _CALM_WITHIN)
     return house.wrong()
 
