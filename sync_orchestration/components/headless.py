@@ -1,5 +1,6 @@
 """Brings a sync up to date in this process, through Dagster, so that the UI has its events."""
 
+import warnings
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -49,7 +50,7 @@ def dagster_instance() -> dg.DagsterInstance:
 def run_job(instance: dg.DagsterInstance, definitions: dg.Definitions, job: str, ops: dict[str, Any]) -> None:
     """Run a maintenance job here with its ops' config. Raises SyncError with the reason when it fails."""
     config = {name: {"config": values} for name, values in ops.items()}
-    result = definitions.resolve_job_def(job).execute_in_process(
+    result = _job_of(definitions, job).execute_in_process(
         instance=instance, run_config={**_QUIET, "ops": config}, raise_on_error=False
     )
     if not result.success:
@@ -176,7 +177,7 @@ def _run(
     more_tags: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     add_windows(instance, settings, [window.key for window in plan.known])
-    job = definitions.resolve_job_def(settings.name)
+    job = _job_of(definitions, settings.name)
     tags = {**run_tags(settings, plan), **more_tags}
     result = job.execute_in_process(instance=instance, tags=tags, run_config=_QUIET, raise_on_error=False)
     _count(result, report)
@@ -210,3 +211,10 @@ def _failure_of(result: dg.ExecuteInProcessResult) -> str:
         if failure.error:
             return f"{event.step_key} failed: {failure.error.message.strip()}"
     return f"the run {result.run_id} failed; its events in Dagster say why"
+
+
+def _job_of(definitions: dg.Definitions, name: str) -> dg.JobDefinition:
+    with warnings.catch_warnings():
+        # Dagster makes sensors of several jobs anew, with a parameter of its own that it calls beta.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return definitions.resolve_job_def(name)
