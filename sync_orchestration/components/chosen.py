@@ -20,7 +20,7 @@ from sync_orchestration.pipeline.errors import ConfigurationError
 from sync_orchestration.pipeline.land import LandCounts
 from sync_orchestration.pipeline.passes import running_pass
 from sync_orchestration.pipeline.plan import PlannedWrite
-from sync_orchestration.pipeline.preview import Preview, Previewer, plan_of_one
+from sync_orchestration.pipeline.preview import Preview, Previewer, look_at
 from sync_orchestration.pipeline.protocols import Change, Observer, SelectableSource
 from sync_orchestration.pipeline.sweep import FIRST_WINDOW, begin_sweep
 from sync_orchestration.pipeline.write import WriteCounts
@@ -157,7 +157,9 @@ def compared_with_target(
 ) -> PlannedWrite:
     """Return how a record differs from what its target holds now; only reads, asks no lookup. Raises SyncError."""
     _, target = open_both(settings, connections, observer)
-    return plan_of_one(conn, row, target.translation_on(conn, only_kept=True), target.target)
+    translation = target.translation_on(conn, only_kept=True)
+    (plan,) = look_at(conn, settings.name, [row], translation, target.target)
+    return plan
 
 
 def select_keys(settings: SyncSettings, connections: Mapping[str, Connection], domain: str) -> list[str]:

@@ -10,6 +10,7 @@ from sync_orchestration.components.chosen import compared_with_target
 from sync_orchestration.components.connections import Connection
 from sync_orchestration.components.known_secrets import without_secrets
 from sync_orchestration.components.lookups import OpenLookup
+from sync_orchestration.components.running import LogObserver
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.intake.records.views import Comparison, Mapped, SyncView, TargetNotComparedError
 from sync_orchestration.interface.rows import Payload
@@ -76,7 +77,7 @@ class _Behind:
 
     def compared(self, conn: psycopg.Connection[Any], row: WholeRow) -> Comparison:
         try:
-            plan = compared_with_target(conn, self.settings, self.connections, row.as_claimed(), _Silent())
+            plan = compared_with_target(conn, self.settings, self.connections, row.as_claimed(), LogObserver.silent())
         except SyncError as error:
             raise TargetNotComparedError(without_secrets(str(error))) from error
         changes = dict(plan.changes or {})
@@ -96,16 +97,6 @@ class _Behind:
         if found is None or record_id is None or found.missing_variables():
             return None
         return found.page_of(what, record_id)
-
-
-class _Silent:
-    """Hears nothing: what a look comes to is in its result."""
-
-    def progress(self, step: str, count: int) -> None:
-        """Nothing."""
-
-    def warn(self, message: str) -> None:
-        """Nothing."""
 
 
 def _masked(error: RecordError) -> RecordError:

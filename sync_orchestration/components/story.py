@@ -118,9 +118,8 @@ class _Systems:
 
     @classmethod
     def of(cls, settings: SyncSettings, connections: Mapping[str, Connection]) -> "_Systems":
-        silent = LogObserver.on(lambda _: None, lambda _: None)
         try:
-            return cls(*open_both(settings, connections, silent))
+            return cls(*open_both(settings, connections, LogObserver.silent()))
         except SyncError as error:
             return cls(None, None, str(error))
 

@@ -148,12 +148,6 @@ def look_at(
     return plan_writes(rows, translation, _ReadOnly(target), linked_elsewhere)
 
 
-def plan_of_one(conn: Connection[Any], row: ClaimedRow, translation: Translation, target: Target) -> PlannedWrite:
-    """Return what writing this row now would do; reads the target, sends nothing. Raises SyncError."""
-    (plan,) = plan_writes([row], translation, _ReadOnly(target), lambda ids: known_targets(conn, row.sync, ids))
-    return plan
-
-
 @dataclass(frozen=True, slots=True)
 class _ReadOnly:
     """A target that is only looked at; a related record that a run would make is one that is not made yet."""
