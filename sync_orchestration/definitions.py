@@ -13,7 +13,7 @@ from zlib import crc32
 import dagster as dg
 
 from sync_orchestration import defs as own_folder
-from sync_orchestration.components.connections import Connection, Connections
+from sync_orchestration.components.connections import Connection, Connections, unset_variables
 from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.intake import Intake, IntakeModel, refuse_strangers, secret_variables
 from sync_orchestration.components.json_logs import follow_log_format
@@ -56,8 +56,7 @@ class Project:
 
     def missing_variables(self, sync: SyncSettings) -> list[str]:
         """Return the unset environment variables that keep a sync switched off."""
-        names = sync.connections
-        return [v for name in names if name in self.connections for v in self.connections[name].missing_variables()]
+        return unset_variables([self.connections[name] for name in sync.connections if name in self.connections])
 
 
 def load_project(defs_folder: ModuleType | None = None) -> Project:

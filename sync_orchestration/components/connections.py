@@ -114,6 +114,11 @@ class Connection(dg.ConfigurableResource):  # type: ignore[type-arg]
         )
 
 
+def unset_variables(connections: Sequence[Connection]) -> list[str]:
+    """Return the environment variables that keep whoever uses these connections switched off."""
+    return [variable for connection in connections for variable in connection.missing_variables()]
+
+
 class FlexiConnection(Connection):
     """One company of an ABRA Flexi server."""
 

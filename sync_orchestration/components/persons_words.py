@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import dagster as dg
 import psycopg
 
-from sync_orchestration.components.connections import Connection
+from sync_orchestration.components.connections import Connection, unset_variables
 from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.run_requests import SYNC_TAG, run_is_unfinished
 from sync_orchestration.components.settings import SyncSettings
@@ -55,8 +55,8 @@ def word_sensor(
 
 
 def _can_run(instance: dg.DagsterInstance, sync: SyncSettings, connections: Mapping[str, Connection]) -> bool:
-    unset = any(connections[name].missing_variables() for name in sync.connections if name in connections)
-    return not unset and not run_is_unfinished(instance, sync.name)
+    used = [connections[name] for name in sync.connections if name in connections]
+    return not unset_variables(used) and not run_is_unfinished(instance, sync.name)
 
 
 def _said(

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from sync_orchestration.components.assets import CATCH_UP, add_windows
+from sync_orchestration.components.connections import unset_variables
 from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.lost_runs import end_lost_runs
 from sync_orchestration.components.planning import Plan
@@ -31,7 +32,7 @@ def reason_to_wait(
 ) -> str | None:
     """Return why this trigger may begin nothing now, or None. Runs whose process is gone are ended first."""
     resources = [getattr(context.resources, name) for name in settings.connections]
-    if missing := [variable for resource in resources for variable in resource.missing_variables()]:
+    if missing := unset_variables(resources):
         return f"switched off: {', '.join(missing)} not set"
     if lost := end_lost_runs(context.instance):
         context.log.warning(f"ended runs whose process is gone: {', '.join(lost)}")

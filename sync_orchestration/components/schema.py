@@ -8,7 +8,7 @@ import dagster as dg
 import psycopg
 
 from sync_orchestration.components.assets import plain_failures
-from sync_orchestration.components.connections import Connection
+from sync_orchestration.components.connections import Connection, unset_variables
 from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.kinds import watched_paths
 from sync_orchestration.components.running import OpenSource, OpenTarget
@@ -123,7 +123,7 @@ def schema_is_as_mapped(settings: SyncSettings) -> dg.AssetChecksDefinition:
     def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         interface: InterfaceDatabase = context.resources.interface
         resources = [getattr(context.resources, name) for name in settings.connections]
-        if missing := [variable for resource in resources for variable in resource.missing_variables()]:
+        if missing := unset_variables(resources):
             return dg.AssetCheckResult(passed=True, description=f"switched off: {', '.join(missing)} not set")
         with traced(context, settings.name, "schema_is_as_mapped"), plain_failures(), interface.session() as conn:
             source = interface if own else getattr(context.resources, settings.source.connection)
@@ -172,7 +172,7 @@ def check_schemas(connections: Mapping[str, Connection], syncs: Sequence[SyncSet
     with InterfaceDatabase().session() as conn:
         for sync in syncs:
             used = [connections[name] for name in sync.connections if name in connections]
-            if any(connection.missing_variables() for connection in used):
+            if unset_variables(used):
                 continue
             own = sync.source.connection == "interface"
             source = InterfaceDatabase() if own else connections[sync.source.connection]

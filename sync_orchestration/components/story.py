@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 
 from sync_orchestration.components.chosen import open_both
-from sync_orchestration.components.connections import Connection
+from sync_orchestration.components.connections import Connection, unset_variables
 from sync_orchestration.components.planning import rests_until
 from sync_orchestration.components.run_requests import off_peak_wait
 from sync_orchestration.components.running import LogObserver, OpenSource, OpenTarget
@@ -226,7 +226,7 @@ def _circumstances(
         state=state,
         pushed=settings.source.pushed,
         enabled=settings.enabled,
-        unset=[variable for connection in used for variable in connection.missing_variables()],
+        unset=unset_variables(used),
         off_peak=off_peak_wait(settings),
         rests_until=waits_until(state, now) or rests_until(settings, state),
         pauses=systems.pauses(now),
