@@ -698,6 +698,25 @@ WITH RECURSIVE owner AS (
 )
 SELECT DISTINCT source_system FROM owner ORDER BY source_system
 
+-- What the pages of rows have in common; a statement takes in a part by its name in braces.
+-- part: listed_columns
+r.sync, r.source_system, r.record_key, r.operation, r.status, r.error_code, r.error_field, r.error_message,
+r.attempts, r.received_at, r.first_failed_at, r.last_attempt_at, r.next_attempt_at, r.target_id
+
+-- part: asked_for
+(%(error_code)s::text IS NULL OR r.error_code = %(error_code)s)
+AND (%(key)s::text IS NULL OR (r.record_key = %(key)s AND r.source_system = ANY(%(sources)s::text[])))
+AND (%(received_from)s::timestamptz IS NULL OR r.received_at >= %(received_from)s)
+AND (%(received_to)s::timestamptz IS NULL OR r.received_at < %(received_to)s)
+AND (%(failed_from)s::timestamptz IS NULL OR (r.status = 'failed' AND r.first_failed_at >= %(failed_from)s))
+AND (%(failed_to)s::timestamptz IS NULL OR (r.status = 'failed' AND r.first_failed_at < %(failed_to)s))
+
+-- part: after_place
+(%(after_received)s::timestamptz IS NULL OR (
+    r.received_at <= %(after_received)s
+    AND (r.received_at, r.record_key, r.sync, r.source_system)
+        < (%(after_received)s, %(after_key)s, %(after_sync)s, %(after_source)s)))
+
 -- A page of rows, newest first, going on after the last row of the page before. The newest of each sync and status are
 -- merged, so that one index serves whatever is asked. A filter that is not given (NULL) is gone before it is planned,
 -- for which this must not be prepared.
@@ -710,20 +729,11 @@ WITH RECURSIVE place AS (
         WHERE (r.sync, r.status) > (place.sync, place.status) ORDER BY r.sync, r.status LIMIT 1) AS later
 )
 SELECT found.* FROM place CROSS JOIN LATERAL (
-    SELECT r.sync, r.source_system, r.record_key, r.operation, r.status, r.error_code, r.error_field, r.error_message,
-           r.attempts, r.received_at, r.first_failed_at, r.last_attempt_at, r.next_attempt_at, r.target_id
+    SELECT {listed_columns}
     FROM sync.interface_row r
     WHERE r.sync = place.sync AND r.status = place.status
-      AND (%(error_code)s::text IS NULL OR r.error_code = %(error_code)s)
-      AND (%(key)s::text IS NULL OR (r.record_key = %(key)s AND r.source_system = ANY(%(sources)s::text[])))
-      AND (%(received_from)s::timestamptz IS NULL OR r.received_at >= %(received_from)s)
-      AND (%(received_to)s::timestamptz IS NULL OR r.received_at < %(received_to)s)
-      AND (%(failed_from)s::timestamptz IS NULL OR (r.status = 'failed' AND r.first_failed_at >= %(failed_from)s))
-      AND (%(failed_to)s::timestamptz IS NULL OR (r.status = 'failed' AND r.first_failed_at < %(failed_to)s))
-      AND (%(after_received)s::timestamptz IS NULL OR (
-           r.received_at <= %(after_received)s
-           AND (r.received_at, r.record_key, r.sync, r.source_system)
-               < (%(after_received)s, %(after_key)s, %(after_sync)s, %(after_source)s)))
+      AND {asked_for}
+      AND {after_place}
     ORDER BY r.received_at DESC, r.record_key DESC, r.sync DESC, r.source_system DESC LIMIT %(limit)s) AS found
 WHERE (%(sync)s::text IS NULL OR place.sync = %(sync)s) AND (%(status)s::text IS NULL OR place.status = %(status)s)
   AND ((%(failed_from)s::timestamptz IS NULL AND %(failed_to)s::timestamptz IS NULL) OR place.status = 'failed')
@@ -744,67 +754,40 @@ SELECT set_config('enable_seqscan', 'off', true), set_config('enable_indexscan',
 
 -- name: browse_words
 WITH settled AS MATERIALIZED (
-    SELECT r.sync, r.source_system, r.record_key, r.operation, r.status, r.error_code, r.error_field, r.error_message,
-           r.attempts, r.received_at, r.first_failed_at, r.last_attempt_at, r.next_attempt_at, r.target_id
+    SELECT {listed_columns}
     FROM sync.interface_row r
     WHERE r.status IN ('processed', 'failed', 'skipped')
       AND sync.words_of(r.record_key, r.error_message, r.payload) @@ to_tsquery('pg_catalog.simple', %(words)s)
       AND (%(sync)s::text IS NULL OR r.sync = %(sync)s)
       AND (%(status)s::text IS NULL OR r.status = %(status)s)
-      AND (%(error_code)s::text IS NULL OR r.error_code = %(error_code)s)
-      AND (%(key)s::text IS NULL OR (r.record_key = %(key)s AND r.source_system = ANY(%(sources)s::text[])))
-      AND (%(received_from)s::timestamptz IS NULL OR r.received_at >= %(received_from)s)
-      AND (%(received_to)s::timestamptz IS NULL OR r.received_at < %(received_to)s)
-      AND (%(failed_from)s::timestamptz IS NULL OR (r.status = 'failed' AND r.first_failed_at >= %(failed_from)s))
-      AND (%(failed_to)s::timestamptz IS NULL OR (r.status = 'failed' AND r.first_failed_at < %(failed_to)s))
-      AND (%(after_received)s::timestamptz IS NULL OR (
-           r.received_at <= %(after_received)s
-           AND (r.received_at, r.record_key, r.sync, r.source_system)
-               < (%(after_received)s, %(after_key)s, %(after_sync)s, %(after_source)s)))
+      AND {asked_for}
+      AND {after_place}
     LIMIT %(most)s),
 waiting AS MATERIALIZED (
-    SELECT r.sync, r.source_system, r.record_key, r.operation, r.status, r.error_code, r.error_field, r.error_message,
-           r.attempts, r.received_at, r.first_failed_at, r.last_attempt_at, r.next_attempt_at, r.target_id
+    SELECT {listed_columns}
     FROM (
         SELECT r.* FROM sync.interface_row r
-        WHERE (%(after_received)s::timestamptz IS NULL OR (
-               r.received_at <= %(after_received)s
-               AND (r.received_at, r.record_key, r.sync, r.source_system)
-                   < (%(after_received)s, %(after_key)s, %(after_sync)s, %(after_source)s)))
+        WHERE {after_place}
         ORDER BY r.received_at DESC, r.record_key DESC, r.sync DESC, r.source_system DESC LIMIT %(window)s) AS r
     WHERE r.status IN ('pending', 'processing')
       AND sync.words_of(r.record_key, r.error_message, r.payload) @@ to_tsquery('pg_catalog.simple', %(words)s)
       AND (%(sync)s::text IS NULL OR r.sync = %(sync)s)
       AND (%(status)s::text IS NULL OR r.status = %(status)s)
-      AND (%(error_code)s::text IS NULL OR r.error_code = %(error_code)s)
-      AND (%(key)s::text IS NULL OR (r.record_key = %(key)s AND r.source_system = ANY(%(sources)s::text[])))
-      AND (%(received_from)s::timestamptz IS NULL OR r.received_at >= %(received_from)s)
-      AND (%(received_to)s::timestamptz IS NULL OR r.received_at < %(received_to)s)
-      AND (%(failed_from)s::timestamptz IS NULL OR (r.status = 'failed' AND r.first_failed_at >= %(failed_from)s))
-      AND (%(failed_to)s::timestamptz IS NULL OR (r.status = 'failed' AND r.first_failed_at < %(failed_to)s)))
+      AND {asked_for})
 SELECT found.*, (SELECT count(*) FROM settled) AS matches
 FROM (SELECT * FROM settled UNION ALL SELECT * FROM waiting) AS found
 ORDER BY received_at DESC, record_key DESC, sync DESC, source_system DESC LIMIT %(limit)s
 
 -- name: browse_words_among_newest
-SELECT r.sync, r.source_system, r.record_key, r.operation, r.status, r.error_code, r.error_field, r.error_message,
-       r.attempts, r.received_at, r.first_failed_at, r.last_attempt_at, r.next_attempt_at, r.target_id
+SELECT {listed_columns}
 FROM (
     SELECT r.* FROM sync.interface_row r
-    WHERE (%(after_received)s::timestamptz IS NULL OR (
-           r.received_at <= %(after_received)s
-           AND (r.received_at, r.record_key, r.sync, r.source_system)
-               < (%(after_received)s, %(after_key)s, %(after_sync)s, %(after_source)s)))
+    WHERE {after_place}
     ORDER BY r.received_at DESC, r.record_key DESC, r.sync DESC, r.source_system DESC LIMIT %(window)s) AS r
 WHERE sync.words_of(r.record_key, r.error_message, r.payload) @@ to_tsquery('pg_catalog.simple', %(words)s)
   AND (%(sync)s::text IS NULL OR r.sync = %(sync)s)
   AND (%(status)s::text IS NULL OR r.status = %(status)s)
-  AND (%(error_code)s::text IS NULL OR r.error_code = %(error_code)s)
-  AND (%(key)s::text IS NULL OR (r.record_key = %(key)s AND r.source_system = ANY(%(sources)s::text[])))
-  AND (%(received_from)s::timestamptz IS NULL OR r.received_at >= %(received_from)s)
-  AND (%(received_to)s::timestamptz IS NULL OR r.received_at < %(received_to)s)
-  AND (%(failed_from)s::timestamptz IS NULL OR (r.status = 'failed' AND r.first_failed_at >= %(failed_from)s))
-  AND (%(failed_to)s::timestamptz IS NULL OR (r.status = 'failed' AND r.first_failed_at < %(failed_to)s))
+  AND {asked_for}
 ORDER BY r.received_at DESC, r.record_key DESC, r.sync DESC, r.source_system DESC LIMIT %(limit)s
 
 -- Records that fail now, by the day (UTC) on which they began to, and why; of so many that failed last.
