@@ -274,6 +274,8 @@ class History(RuleBasedStateMachine):
 
     sync: ClassVar[str]
     stages: ClassVar[Stages]
+    tally: ClassVar[Counter[str]]
+    """What all histories came to that were told and judged."""
     told: Told | None = None
 
     @initialize(data=st.data(), records=st.integers(1, 6), version=st.sampled_from([18, 19]))
@@ -288,6 +290,8 @@ class History(RuleBasedStateMachine):
     def teardown(self) -> None:
         if self.told is not None:
             self.told.judge()
+            self.tally.update(histories=1, kills=self.told.kills, writes=self.told.world.written.total())
+            self.tally.update({f"fault: {kind}": times for kind, times in self.told.injected.items()})
 
 
 NO_SLEEP = SimpleNamespace(sleep=lambda _seconds: None)
