@@ -178,6 +178,10 @@ class Odoo:
         found = self.world.call(PARTNER, "get_external_id", [int(target_id)])
         return str(found[str(target_id)])
 
+    def link(self, target_id: int, name: str, model: str = PARTNER) -> None:
+        values = {"module": "flexi_demo", "name": name, "model": model, "res_id": target_id}
+        self.world.call("ir.model.data", "create", [values])
+
     def partners(self, *domain: Any) -> list[int]:
         found = self.world.call(PARTNER, "search", list(domain), context={"active_test": False})
         return [int(i) for i in found]

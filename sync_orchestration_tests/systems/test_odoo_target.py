@@ -510,6 +510,27 @@ def test_what_is_gone_or_never_was_is_deleted_already(odoo: Odoo, deletion: str)
 
 
 @pytest.mark.parametrize("deletion", ["archive", "unlink"])
+def test_what_has_the_number_of_a_record_in_a_restored_odoo_is_not_deleted_for_it(odoo: Odoo, deletion: str) -> None:
+    target, records = three(odoo, deletion=deletion)
+    stranger, own = target_id(written(target, record("8", name="Stranger"))["8"]), records[0].target_id
+    moved = record("1", str(stranger))  # what we remember of it, from before the backup
+    never = record("9", str(stranger))
+    outcomes = target.delete([moved, never])
+    assert not the_errors(outcomes)
+    assert outcomes["9"].target_id is None
+    assert odoo.read(stranger, "active") == {"id": stranger, "active": True}
+    assert odoo.partners(["id", "=", own], ["active", "=", True]) == []
+
+
+@pytest.mark.parametrize("name", list(DIALECTS))
+def test_a_user_who_may_not_see_external_ids_deletes_by_number(board: Switchboard, name: str) -> None:
+    odoo = open_odoo(board, name, role="contact_manager")
+    target, records = three(odoo)
+    assert not the_errors(target.delete(records))
+    assert not any(odoo.read(one.target_id, "active")["active"] for one in records)
+
+
+@pytest.mark.parametrize("deletion", ["archive", "unlink"])
 def test_a_record_that_vanishes_under_our_hands_is_deleted_too(board: Switchboard, odoo: Odoo, deletion: str) -> None:
     target, records = three(odoo, deletion=deletion)
     gone = int(records[1].target_id or 0)
@@ -547,6 +568,7 @@ class BeforeCall:
 def test_one_record_that_may_not_be_deleted_stands_alone(odoo: Odoo) -> None:
     target, records = three(odoo, deletion="unlink")
     user = odoo.world.add_user("novak", password="x", role="internal")
+    odoo.link(user.partner_id, "adresar_4")
     outcomes = target.delete([*records, record("4", str(user.partner_id))])
     errors = the_errors(outcomes)
     assert set(errors) == {"4"}
@@ -561,5 +583,6 @@ def test_a_model_without_an_active_field_is_unlinked(odoo: Odoo) -> None:
     )
     state = made[0] if isinstance(made, list) else made
     target = OdooTarget(odoo.client(), "res.country.state", ("name",), "flexi_demo")
+    odoo.link(state, "adresar_1", model="res.country.state")
     assert target.delete([record("1", str(state))])["1"].target_id is None
     assert odoo.world.call("res.country.state", "read", [state]) == []

@@ -74,7 +74,7 @@ class OdooTarget:
     def current(self, records: Sequence[TargetRecord]) -> Mapping[str, CurrentRecord | RecordError]:
         """Return what Odoo holds: one read of external ids for new records, one of the model's records for all."""
         ids = {r.key: int(r.target_id) for r in records if r.target_id is not None}
-        ids.update(self._ids_by_external_id([r for r in records if r.target_id is None]))
+        ids.update(self._ids_by_external_id([r for r in records if r.target_id is None]) or {})
         strangers = [r for r in records if r.key not in ids] if self.match_on else []
         rows = {row["id"]: row for row in self._read(list(ids.values()), strangers)}
         found: dict[str, CurrentRecord | RecordError] = {
@@ -133,9 +133,11 @@ class OdooTarget:
         return groups
 
     def delete(self, records: Sequence[TargetRecord]) -> Mapping[str, Outcome]:
-        """Archive or unlink; what is gone or archived already needs no request of its own."""
-        ids = {r.key: int(r.target_id) for r in records if r.target_id is not None}
-        ids.update(self._ids_by_external_id([r for r in records if r.target_id is None]))
+        """Archive or unlink; what is gone or archived already needs no request of its own.
+
+        A record without the external id is not ours: an Odoo that was restored may have given its number anew.
+        """
+        ids = self._ids_to_delete(records)
         flag = ["active"] if "active" in self.client.fields(self.model) else []
         there = {row["id"]: row for row in self._search_read(self.model, [["id", "in", list(ids.values())]], flag, {})}
         archive = self.deletion == "archive" and bool(flag)
@@ -152,6 +154,12 @@ class OdooTarget:
         for batch in _batched(list(todo.items()), self.batch):
             outcomes.update(self._remove(batch, archive=archive))
         return outcomes
+
+    def _ids_to_delete(self, records: Sequence[TargetRecord]) -> dict[str, int]:
+        linked = self._ids_by_external_id(records)
+        if linked is None:
+            return {r.key: int(r.target_id) for r in records if r.target_id is not None}
+        return linked
 
     def _remove(self, batch: Sequence[tuple[str, int]], *, archive: bool) -> dict[str, Outcome]:
         """Archive or unlink a batch; a refused one is halved until each culprit stands alone."""
@@ -184,15 +192,18 @@ class OdooTarget:
             self._known_fields = {name: known[name]["type"] for name in self.fields if name in known}
         return self._known_fields
 
-    def _ids_by_external_id(self, records: Sequence[TargetRecord]) -> dict[str, int]:
+    def _ids_by_external_id(self, records: Sequence[TargetRecord]) -> dict[str, int] | None:
+        """Return the ids of the records that have their external id; None: this user may not see external ids."""
         if not records:
             return {}
         keys = {r.external_id: r.key for r in records}
         domain = [["module", "=", self.module], ["name", "in", sorted(keys)], ["model", "=", self.model]]
         rows = self._read_external_ids(domain, ["name", "res_id"])
+        if rows is None:
+            return None
         return {keys[name]: row["res_id"] for row in rows if (name := str(row["name"])) in keys}
 
-    def _read_external_ids(self, domain: list[Any], names: list[str]) -> list[dict[str, Any]]:
+    def _read_external_ids(self, domain: list[Any], names: list[str]) -> list[dict[str, Any]] | None:
         try:
             rows = self._search_read("ir.model.data", domain, names, {})
         except OdooError as error:
@@ -201,7 +212,7 @@ class OdooTarget:
             # `load` finds external ids with rights of its own, so only adoption needs to see them.
             if self.match_on:
                 raise ConfigurationError(self._needs_rights("read")) from None
-            return []
+            return None
         # An external id whose record is gone may be left without one.
         return [row for row in rows if isinstance(row["res_id"], int) and row["res_id"]]
 
@@ -275,7 +286,7 @@ class OdooTarget:
 
     def _linked_already(self, ids: Sequence[int]) -> set[int]:
         domain = [["module", "=", self.module], ["model", "=", self.model], ["res_id", "in", sorted(ids)]]
-        return {row["res_id"] for row in self._read_external_ids(domain, ["res_id"])} if ids else set()
+        return {row["res_id"] for row in self._read_external_ids(domain, ["res_id"]) or ()} if ids else set()
 
     def _link(self, adopted: Sequence[tuple[TargetRecord, CurrentRecord]]) -> dict[str, Outcome]:
         """Give adopted records their external ids, in one request; returns the outcomes of those that got none.
