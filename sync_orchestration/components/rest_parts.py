@@ -57,14 +57,13 @@ def _paging(paging: PagingSettings, size: int) -> Paging:
 def rest_target(sync: str, settings: RestTargetSettings, http: HttpClient) -> RestTarget:
     """Return the target that writes a resource."""
     own = settings.path.partition("?")[0].rstrip("/") + "/{id}"
-    deletes = settings.deletion == "delete"
     batch = settings.batch
     resource = Resource(
         http=http,
         path=settings.path,
         create=_call(settings.create, Call("POST", settings.path)),
         update=_call(settings.update, Call("PUT", own)),
-        delete=_call(settings.delete, Call("DELETE", own)) if deletes else None,
+        delete=_call(settings.delete, Call("DELETE", own)),
         id_field=settings.id_field,
         wrap=settings.wrap,
         key_field=settings.key_field,

@@ -143,6 +143,7 @@ class OpenTarget:
             keep_when_empty=settings.keep_when_empty,
             only_when_empty=frozenset(settings.only_when_empty),
             sensitive=settings.sensitive_names,
+            keeps_deleted=settings.target.keeps_deleted,
         )
         return cls(opened, http, translation, settings, OpenLookup.of(settings, lookup) if lookup else None)
 

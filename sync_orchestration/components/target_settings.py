@@ -24,6 +24,11 @@ class TargetSettings(Settings):
         return None
 
     @property
+    def keeps_deleted(self) -> bool:
+        """Whether a record that is gone from the source stays in the target."""
+        return False
+
+    @property
     def claim_batch(self) -> int:
         """How many rows are settled at once."""
         return _CLAIM_BATCH
@@ -152,6 +157,10 @@ class RestTargetSettings(TargetSettings):
         description="True: each known record is read and compared; False: it is compared with what it was given.",
     )
     parallel: int = Field(4, ge=1, le=32, description="Requests sent at a time.")
+
+    @property
+    def keeps_deleted(self) -> bool:
+        return self.deletion == "keep"
 
     @property
     def model(self) -> str:

@@ -17,6 +17,8 @@ from sync_orchestration.pipeline.spans import span
 
 Action = Literal["create", "update", "delete", "unchanged", "skip", "fail", "wait"]
 
+_KEPT = RecordError("kept", None, "gone from the source; what the target has of it stays there (deletion: keep)")
+
 WAITS = "waits_for_record"
 """The code of a row that names another record of its sync which is not written yet."""
 
@@ -53,7 +55,7 @@ class Translation:
     what was looked up to the payloads of rows, or says why there is nothing. With `keep_when_empty` an empty value
     leaves the target's as it is; the fields of `only_when_empty` are written only where the target has none. Fields
     named like one of `sensitive` are written nowhere, at any depth. `family` knows the records that others name.
-    `identity` is the key that external ids are made of.
+    `identity` is the key that external ids are made of. With `keeps_deleted` nothing is deleted in the target.
     """
 
     mapping: RecordMapping
@@ -67,6 +69,7 @@ class Translation:
     sensitive: frozenset[str] = SENSITIVE_NAMES
     family: Family | None = None
     identity: Callable[[ClaimedRow], str] = lambda row: row.record_key
+    keeps_deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +138,8 @@ def _enriched(
 
 
 def _skipped_or_deleted(row: ClaimedRow, translation: Translation) -> PlannedWrite | None:
+    if row.operation == "delete" and translation.keeps_deleted:
+        return PlannedWrite(row, "skip", errors=(_KEPT,), reason=_KEPT.message)
     if row.operation == "delete":
         record = _target_record(row, translation, {})
         return PlannedWrite(row, "delete", record)

@@ -47,10 +47,6 @@ FAILED: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "invalid": ("Alfresco does not take these values (400).", "Mend what the message names."),
         "locked": ("The node is locked, or was changed at the same time.", _ITSELF),
         "vanished": ("The node no longer exists.", "None; the next sweep does not find it any more."),
-        "not_supported": (
-            "The record is gone from the source, and the target has `deletion: keep`: it stays there.",
-            "None, it is told so that somebody knows; or delete it there by hand.",
-        ),
     },
     "Answers that leave a doubt": {
         "server_error": ("A REST API failed at the record (5xx, 408, 425).", _ITSELF),
@@ -90,6 +86,7 @@ FAILED: Mapping[str, Mapping[str, tuple[str, str]]] = {
 SKIPPED: Mapping[str, str] = {
     "skipped": "The record does not meet `when`, or there is nothing to write; the message says which.",
     "skipped_by_person": "A person left the record out, until it changes; the message says who and why.",
+    "kept": "It is gone from the source and stays in the target, as `deletion: keep` says.",
     "precedence": "Another sync decides on this record; the message says what this one would have changed.",
     "empty": "There is no number to ask a register for.",
     "zeros": "The number is only zeros.",

@@ -53,6 +53,7 @@ class Sync:
     target: ToyTarget = field(default_factory=ToyTarget)
     guard: DeleteGuard = field(default_factory=DeleteGuard)
     name: str = field(default_factory=new_sync)
+    translation: Translation = TRANSLATION
     position: int = 0
 
     def land(self, conn: Conn | None = None, /, **records: Mapping[str, Any] | None) -> None:
@@ -77,7 +78,7 @@ class Sync:
             rows.land(on, sync=self.name, source_system="toy", run_id="run", records=landed)
 
     def writer(self, conn: Conn | None = None, *, claim_batch: int = 1_000, run_id: str = "run") -> Writer:
-        writing = Writing(self.name, "toys", TRANSLATION, self.guard, claim_batch)
+        writing = Writing(self.name, "toys", self.translation, self.guard, claim_batch)
         return Writer(hire_worker(conn or self.db, run_id), self.target, writing, Notes())
 
     def write(self, *, scope: Scope | None = None, claim_batch: int = 1_000) -> WriteCounts:
@@ -675,3 +676,19 @@ def tell(sync: Sync, story: Story, pipeline_url: str) -> None:
                 sync.write(claim_batch=story.claim_batch)
                 if todo:
                     land_next(sync.db)
+
+
+def test_where_deletes_are_kept_out_a_record_stays_and_is_the_same_one_when_it_comes_back(sync: Sync) -> None:
+    sync.translation = replace(TRANSLATION, keeps_deleted=True)
+    sync.guard = DeleteGuard(share=0.0, least=0)
+    sync.land(a={}, b={})
+    sync.write()
+    at_first = sync.row("a")["target_id"]
+    sync.land(a=None, b=None, never_written=None)
+    assert sync.write() == WriteCounts(skipped=2), "no flood is held, for nothing is deleted"
+    assert sync.names() == {"a": "a", "b": "b"}
+    assert (sync.row("a")["error_code"], sync.row("a")["target_id"]) == ("kept", at_first)
+    sync.land(a={"name": "Alfa"})
+    assert sync.write() == WriteCounts(processed=1)
+    assert sync.names() == {"a": "Alfa", "b": "b"}
+    assert sync.row("a")["target_id"] == at_first

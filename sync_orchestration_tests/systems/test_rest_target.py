@@ -702,7 +702,7 @@ def test_an_idempotent_create_is_sent_again_under_the_same_key(board: Switchboar
 
 def test_deletes_are_sent_and_what_is_gone_is_a_success(board: Switchboard) -> None:
     shop = Shop({"1": {"id": 1}, "4": {"id": 4, "external_ref": "D"}})
-    found = target(board, shop, delete=DELETE, find="/partners?external_ref={key}", key_field="external_ref")
+    found = target(board, shop, find="/partners?external_ref={key}", key_field="external_ref")
     records = [record("A", "1"), record("B", "9"), record("C"), record("D", in_doubt=True), record("E", in_doubt=True)]
     outcomes = found.delete(records)
     assert {key: (o.target_id, o.error) for key, o in outcomes.items()} == dict.fromkeys("ABCDE", (None, None))
@@ -724,14 +724,6 @@ def test_a_refused_delete_is_its_records_error(board: Switchboard) -> None:
     outcomes = target(board, shop, delete=DELETE).delete([record("A", "1"), record("B", "2")])
     assert outcomes["A"].error is None
     assert outcomes["B"].error == RecordError("conflict", None, "has invoices")
-
-
-def test_an_api_without_deletes_says_so_for_each_record_that_is_there(board: Switchboard) -> None:
-    shop = Shop()
-    outcomes = target(board, shop).delete([record("A", "1"), record("B")])
-    assert error_of(outcomes["A"]).code == "not_supported"
-    assert outcomes["B"].error is None
-    assert shop.asked == []
 
 
 # Batches

@@ -42,7 +42,7 @@ class BatchSettings:
 class Resource:
     """Records of a REST API that are written to. Where a default is None, `path` is meant.
 
-    `create` is POST to `path`, `update` is PATCH to ``path/{id}``; without `delete` nothing is deleted. `id_field` is
+    `create` is POST to `path`, `update` is PATCH to ``path/{id}``, `delete` is DELETE there. `id_field` is
     the dotted path of the id in an answer, `wrap` the key under which a body goes, `key_field` the field of the body
     that carries our own key. `find` is a path that lists the records with our ``{key}``, at `find_records` of its
     answer. `read` is where one record is read (None: where it is updated), at `record` of the answer; with `verify`
@@ -81,7 +81,15 @@ class Resource:
 
     @property
     def updating(self) -> Call:
-        return self.update or Call("PATCH", self.path.partition("?")[0].rstrip("/") + "/{id}")
+        return self.update or Call("PATCH", self._own_path)
+
+    @property
+    def deleting(self) -> Call:
+        return self.delete or Call("DELETE", self._own_path)
+
+    @property
+    def _own_path(self) -> str:
+        return self.path.partition("?")[0].rstrip("/") + "/{id}"
 
     @property
     def reading(self) -> str:

@@ -17,7 +17,7 @@ from sync_orchestration.systems.rest.judging import (
     updated,
 )
 from sync_orchestration.systems.rest.sending import LostAnswerError, Reply, Sender
-from sync_orchestration.systems.rest.settings import Call, Resource
+from sync_orchestration.systems.rest.settings import Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +115,12 @@ class SingleWriter:
             self._refuse(record, reply, outcomes, creates=False)
         return True
 
-    def delete(self, record: TargetRecord, target_id: str, call: Call, outcomes: dict[str, Outcome]) -> None:
+    def delete(self, record: TargetRecord, target_id: str, outcomes: dict[str, Outcome]) -> None:
         """Delete a record; one that is gone already is a success.
 
         Raises SyncError when the system is at fault.
         """
+        call = self.sender.resource.deleting
         path = filled(call.path, {"id": target_id, "key": record.external_id})
         if isinstance(path, RecordError):
             outcomes[record.key] = Outcome(error=path)

@@ -71,12 +71,8 @@ class RestTarget:
     def delete(self, records: Sequence[TargetRecord]) -> Mapping[str, Outcome]:
         """Delete the records that are there; one of which that is in doubt is looked up first."""
         ids, outcomes = self._ids_to_delete(records)
-        call = self.resource.delete
-        if call is None:
-            error = RecordError("not_supported", None, f"deletes are not sent to {self.model}: it has no delete")
-            return outcomes | {key: Outcome(error=error) for key in ids}
         jobs: list[Job] = [
-            partial(self._single.delete, record, ids[record.key], call) for record in records if record.key in ids
+            partial(self._single.delete, record, ids[record.key]) for record in records if record.key in ids
         ]
         return self._sender.run(jobs, outcomes)
 
