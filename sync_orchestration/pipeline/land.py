@@ -1,6 +1,6 @@
 """Read and land: the newest state of every changed record goes into the interface table, then the cursor moves."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -8,16 +8,14 @@ from typing import Any
 from psycopg import Connection
 
 from sync_orchestration.interface import rows
-from sync_orchestration.interface.rows import LandedRecord
 from sync_orchestration.interface.state import SyncState, change_state, database_time, lock_state, read_state
-from sync_orchestration.mapping.diff import canonical_text, text_hash
-from sync_orchestration.mapping.scrub import scrub
 from sync_orchestration.pipeline.ahead import one_ahead
 from sync_orchestration.pipeline.chunk import Chunk
 from sync_orchestration.pipeline.history import first_position, head_of, refuse_foreign_history, refuse_rewound
 from sync_orchestration.pipeline.landing import Landing
-from sync_orchestration.pipeline.protocols import Change, Observer, Source, SourceHead, SourceRecord
-from sync_orchestration.pipeline.spans import each_read, span, within
+from sync_orchestration.pipeline.protocols import Change, Observer, Source, SourceHead
+from sync_orchestration.pipeline.spans import each_read, span
+from sync_orchestration.pipeline.staging import Staged, Stager
 from sync_orchestration.pipeline.windows import Window, window_at
 
 
@@ -41,7 +39,7 @@ class Reader:
     run_id: str
     observer: Observer
     counts: LandCounts = field(default_factory=LandCounts)
-    _first_window: str | None = field(default=None, init=False)
+    _stager_of_run: Stager | None = field(default=None, init=False)
 
     def bring_up_to_date(self, until: int | None = None) -> LandCounts:
         """Land everything from the cursor up to `until`: a full read first if none has ended yet.
@@ -65,20 +63,20 @@ class Reader:
         """
         state = self._begin_baseline(head)
         position = state.baseline_from or 0
-        with one_ahead(each_read(self.source.snapshot(state.baseline_after))) as pages:
-            for page in pages:
-                if page:
-                    self._land_page(page, position)
+        stager = self._stager
+        pages = each_read(self.source.snapshot(state.baseline_after))
+        with one_ahead(stager.page(page, position) for page in pages) as staged:
+            for page in staged:
+                if page.records:
+                    self._land_page(page)
         self._end_baseline(position)
 
-    def _land_page(self, page: Sequence[SourceRecord], position: int) -> None:
+    def _land_page(self, page: Staged) -> None:
         """Land a page of the full read; the place where it would go on moves in the same transaction."""
-        records = [self._record(r, "create", position if r.position is None else r.position) for r in page]
         with self.conn.transaction():
-            landed = self._store(records, force=True)
+            landed = self._store(page, force=True)
             state = lock_state(self.conn, self.landing.sync)
-            change_state(self.conn, state, baseline_after=page[-1].key)
-        self.counts.fetched += len(page)
+            change_state(self.conn, state, baseline_after=page.records[-1].key)
         self._report(landed)
 
     def _begin_baseline(self, head: SourceHead) -> SyncState:
@@ -169,11 +167,11 @@ class Reader:
         self.counts.changes += chunk.notices
         changes = self._newest_wins(self._whole_records(chunk), cursor)
         batches = list(_batched(changes, self.landing.fetch_batch)) or [[]]
-        with one_ahead(map(self._fetched, batches)) as answers:
-            for batch, fetched in zip(batches, answers, strict=True):
-                records = self._current(batch, fetched)
+        # What is stored waits for PostgreSQL; meanwhile the next is fetched and rendered.
+        with one_ahead(map(self._stager.changes, batches)) as staged:
+            for batch, one in zip(batches, staged, strict=True):
                 with self.conn.transaction():
-                    landed = self._store(records) if records else 0
+                    landed = self._store(one) if one.records else 0
                     if batch is batches[-1]:
                         self._move_cursor(chunk)
                 self._report(landed)
@@ -214,9 +212,9 @@ class Reader:
         for page in each_read(self.source.changes(cursor)):
             # A page's nodes may share its last position, which moves when a node joins or leaves: no row may go back.
             changes = self._newest_wins(list(page.changes), page.next_position)
-            records = self._current(changes, self._fetched(changes))
+            staged = self._stager.changes(changes)
             with self.conn.transaction():
-                landed = self._store(records, force=True) if records else 0
+                landed = self._store(staged, force=True) if staged.records else 0
                 state = lock_state(self.conn, sync)
                 reached = page.next_position if page.more else max(page.next_position, (state.pass_end or 0) + 1)
                 change_state(self.conn, state, last_position=reached)
@@ -252,9 +250,9 @@ class Reader:
                 for change in batch
                 if within is None or change.key not in places or places[change.key][1] == within.key
             ]
-            records = self._current(mine, self._fetched(mine, always=True))
+            staged = self._stager.changes(mine, always=True)
             with self.conn.transaction():
-                landed = self._store(records, force=True)
+                landed = self._store(staged, force=True)
             self._report(landed)
 
     def refresh(self, keys: Sequence[str]) -> None:
@@ -262,17 +260,17 @@ class Reader:
         for batch in _batched([Change(key, "update", 0) for key in keys], self.landing.fetch_batch):
             places = rows.places(self.conn, self.landing.sync, [change.key for change in batch])
             known = [_placed(change, places[change.key]) for change in batch if change.key in places]
-            records = self._current(known, self._fetched(known))
+            staged = self._stager.changes(known)
             with self.conn.transaction():
-                landed = self._store(records)
+                landed = self._store(staged)
             self._report(landed)
 
     def land_changes(self, changes: Sequence[Change]) -> None:
         """Land changes that did not come by the feed; the cursor stays."""
         for batch in _batched(changes, self.landing.fetch_batch):
-            records = self._current(batch, self._fetched(batch))
+            staged = self._stager.changes(batch)
             with self.conn.transaction():
-                landed = self._store(records)
+                landed = self._store(staged)
             self._report(landed)
 
     def settle_missing(self, keys: Sequence[str]) -> int:
@@ -283,75 +281,30 @@ class Reader:
         self.land_changes(known)
         return self.counts.deleted - deleted_before
 
-    def _fetched(self, changes: Sequence[Change], *, always: bool = False) -> Mapping[str, SourceRecord]:
-        """Ask the source for the records behind changes; `always`: also for those that are said to be deleted."""
-        keys = [c.key for c in changes if c.payload is None and (always or c.operation != "delete")]
-        return within("read", self.source.fetch, keys) if keys else {}
-
-    def _current(self, changes: Sequence[Change], fetched: Mapping[str, SourceRecord]) -> list[LandedRecord]:
-        """Return the newest state of each record; one that is gone before it could be fetched is a delete."""
-        self.counts.fetched += len(fetched)
-        records = []
-        for change in changes:
-            found = fetched.get(change.key)
-            if change.payload is not None:
-                found = SourceRecord(change.key, change.payload, change.external_ids)
-            if found is not None:
-                operation = "update" if change.operation == "delete" else change.operation
-                records.append(self._record(found, operation, change.position))
-            else:
-                records.append(self._gone(change))
-        return records
-
     @property
     def _by_time(self) -> bool:
         return self.landing.feed == "times"
 
-    def _record(self, record: SourceRecord, operation: rows.Operation, position: int) -> LandedRecord:
-        payload = scrub(record.payload, self.landing.sensitive)
-        text = canonical_text(payload)  # once, for the hash and for the table: that is what landing costs most
-        position = max(position, record.position or 0)
-        return LandedRecord(
-            key=record.key,
-            entity=self.landing.entity,
-            operation=operation,
-            position=position,
-            partition_key=self._window_key(position),
-            payload=payload,
-            payload_hash=text_hash(text),
-            external_ids=record.external_ids,
-            payload_text=text,
-        )
-
-    def _gone(self, change: Change) -> LandedRecord:
-        self.counts.deleted += 1
-        return LandedRecord(
-            key=change.key,
-            entity=self.landing.entity,
-            operation="delete",
-            position=change.position,
-            partition_key=self._window_key(change.position),
-            payload=None,
-            payload_hash=None,
-            external_ids=change.external_ids,
-        )
-
-    def _window_key(self, position: int) -> str:
-        """Return the partition of a position; history before the first window has none of its own."""
-        if self._first_window is None:
-            self._first_window = read_state(self.conn, self.landing.sync).first_window or ""
-        return max(window_at(position, self.landing.window_size).key, self._first_window)
+    @property
+    def _stager(self) -> Stager:
+        if self._stager_of_run is None:
+            first = read_state(self.conn, self.landing.sync).first_window or ""
+            self._stager_of_run = Stager(self.source, self.landing, first)
+        return self._stager_of_run
 
     @span("land")
-    def _store(self, records: Iterable[LandedRecord], *, force: bool = False) -> int:
-        return rows.land(
+    def _store(self, staged: Staged, *, force: bool = False) -> int:
+        landed = rows.land(
             self.conn,
             sync=self.landing.sync,
             source_system=self.landing.source_system,
             run_id=self.run_id,
-            records=records,
+            records=staged.records,
             force=force,
         )
+        self.counts.fetched += staged.fetched
+        self.counts.deleted += staged.deleted
+        return landed
 
     def _report(self, landed: int) -> None:
         self.counts.landed += landed
