@@ -197,7 +197,7 @@ class IntakePartnersWorld(World):
                 whole = wanted(values)
                 picture.wanted[key] = {name: whole[name] for name in (BRANCH if parent else COMPANY)}
         picture.leftover = {key for key, values in found.items() if key not in live and values["active"]}
-        # A branch cannot be written either, until its company is there again; nor a branch of that, which has a later key.
+        # A branch cannot be written either, until its company is there again, nor a branch of that: its key is later.
         for key, values in sorted(live.items()):
             if values.get("parent") in picture.touched:
                 picture.touched.add(key)
