@@ -8,6 +8,10 @@ from sync_orchestration_tests.benchmarks.measured import Panel
 
 _COLUMNS = 2
 _WIDTH, _HEIGHT = 5.0, 2.6  # inches of a panel
+_COLOURS = ("#3b6ea5", "#d98c3f")
+_GROUP = 0.8  # of the room between two places is filled with bars
+_WIDE_RANGE = 100
+"""Where the longest bar is so many times the shortest, lengths are logarithms."""
 
 
 def draw(panels: Sequence[Panel], file: Path) -> None:
@@ -30,15 +34,25 @@ def draw(panels: Sequence[Panel], file: Path) -> None:
 
 
 def _bars(axes: Any, panel: Panel) -> None:
-    (values,) = panel.values.values()
-    bars = axes.barh([str(place) for place in panel.places], values, color="#3b6ea5")
-    axes.bar_label(bars, fmt="%.1f", padding=3)
+    height = _GROUP / len(panel.values)
+    for number, (name, values) in enumerate(panel.values.items()):
+        middle = (number - (len(panel.values) - 1) / 2) * height
+        places = [place + middle for place in range(len(panel.places))]
+        bars = axes.barh(places, values, height, label=name, color=_COLOURS[number])
+        axes.bar_label(bars, fmt="{:,.1f}", padding=3)
+    axes.set_yticks(range(len(panel.places)), [str(place) for place in panel.places])
     axes.invert_yaxis()
     axes.margins(x=0.15)
+    lengths = [length for values in panel.values.values() for length in values]
+    if max(lengths) > _WIDE_RANGE * min(lengths) > 0:
+        axes.set_xscale("log")
+        axes.set_xlim(left=min(1.0, *lengths))
+    if len(panel.values) > 1:
+        axes.legend(loc="lower right", frameon=False)
 
 
 def _lines(axes: Any, panel: Panel) -> None:
     for name, values in panel.values.items():
-        axes.plot(panel.places, values, marker="o", label=name, color="#3b6ea5")
+        axes.plot(panel.places, values, marker="o", label=name, color=_COLOURS[0])
     axes.set_xscale("log")
     axes.set_ylim(bottom=0)
