@@ -49,9 +49,11 @@ def conn(database_url: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
 
 
 @pytest.fixture(autouse=True)
-def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Keep the machine's own settings and the checkout's state out of the tests."""
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Keep the machine's own settings and the checkout's state out of the tests, and no database after them."""
     prefixes = ("FLEXI_", "ODOO_", "ALFRESCO_", "KONTUR_", "REST_", "INTAKE_", "SYNC_", "DAGSTER_", "OTEL_")
     for name in [name for name in os.environ if name.startswith(prefixes)]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("SYNC_STATE_DIR", str(tmp_path / "state"))
+    yield
+    stop_embedded(tmp_path / "state")
