@@ -311,6 +311,16 @@ def test_the_id_of_a_new_record_is_in_the_body_or_in_location(
     assert write(target(board, Script([answer])), record("A"))["A"].target_id == target_id
 
 
+def test_an_id_that_repeats_our_secret_is_none_and_stands_nowhere(board: Switchboard) -> None:
+    token = "token-of-the-shop"
+    in_body = as_json({"id": f"x{token}"}, 201)
+    in_header = Response("", 201, {"Location": f"/partners/{token}"})
+    for answer in (in_body, in_header):
+        outcome = write(target(board, Script([answer]), http=http_to(board, secrets=(token,))), record("A"))["A"]
+        assert (error_of(outcome).code, outcome.target_id, outcome.in_doubt) == ("no_id", None, True)
+        assert token not in error_of(outcome).message
+
+
 def test_a_record_that_is_put_to_a_place_of_its_own_needs_no_id_in_the_answer(board: Switchboard) -> None:
     script = Script([Response("", 502), Response("", 204)])
     found = target(board, script, create=Call("PUT", "/partners/{key}"), update=Call("PUT", "/partners/{key}"))

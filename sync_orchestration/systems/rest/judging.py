@@ -17,6 +17,8 @@ from sync_orchestration.systems.rest.sending import Reply
 from sync_orchestration.systems.rest.settings import Resource
 
 GONE = frozenset({404, 410})
+_SHORTEST_SECRET = 8
+"""Characters: a shorter one may be part of an id by chance."""
 
 
 def is_success(answer: Answer) -> bool:
@@ -48,7 +50,7 @@ def created(resource: Resource, reply: Reply, written: Payload, own_place: str |
     target_id = (
         key_text(read_at(body, resource.id_field)) or location or (own_place if is_json or not answer.body else None)
     )
-    if target_id is not None:
+    if target_id is not None and not _holds_secret(target_id, http):
         return done(target_id, reply, written)
     quoted = f"status {answer.status}: “{http.quote(answer.body)}”"
     if is_json or not answer.body.strip():
@@ -57,6 +59,11 @@ def created(resource: Resource, reply: Reply, written: Payload, own_place: str |
         error = RecordError("not_understood", None, f"the answer is not JSON, {quoted}")
     # It is there by now, so only who can find it may try again without a person.
     return Outcome(None, error, resource.find is not None, answer.status, reply.took, in_doubt=True)
+
+
+def _holds_secret(target_id: str, http: HttpClient) -> bool:
+    """Tell whether what a server gives as an id repeats a secret, for ids are stored and shown."""
+    return any(len(secret) >= _SHORTEST_SECRET and secret in target_id for secret in http.settings.secrets)
 
 
 def updated(resource: Resource, reply: Reply, target_id: str | None, written: Payload | None) -> Outcome:
