@@ -115,7 +115,10 @@ def _runs_by_itself(row: WholeRow) -> bool:
 
 def _waits_of_the_row(row: WholeRow, around: Circumstances) -> list[Coming]:
     found = []
-    if row.awaits:
+    if row.awaits and _seems_gone(around.awaited):
+        gone = f"the record {row.awaits!r}, which seems gone from the target"
+        found.append(Coming(f"It follows by itself when {gone}, is written anew."))
+    elif row.awaits:
         found.append(Coming(f"It follows by itself when the record {row.awaits!r} is written, {_of(around.awaited)}."))
     if row.error_code == "delete_held" and row.status == "failed":
         return [Coming("The guard holds its delete until a person confirms it.")]
@@ -127,6 +130,11 @@ def _waits_of_the_row(row: WholeRow, around: Circumstances) -> list[Coming]:
         change = "for its sender to push it again" if around.pushed else "for a change of it in the source"
         found.append(Coming(f"It waits for a person's word, or {change}; nothing else tries it again."))
     return found
+
+
+def _seems_gone(awaited: Relative | None) -> bool:
+    """Tell whether a record that is waited for was written: then the target no longer has it."""
+    return awaited is not None and awaited.status == "processed" and awaited.operation != "delete"
 
 
 def _of(awaited: Relative | None) -> str:
@@ -171,6 +179,12 @@ def _advice(row: WholeRow, around: Circumstances) -> list[Advice]:
         case "failed" if row.error_code == "delete_held":
             found.append(
                 Advice("If the delete is right, confirm it.", command("retry", "--confirm-deletes", sync, key=key))
+            )
+        case "failed" if row.awaits and _seems_gone(around.awaited):
+            found.append(
+                Advice(
+                    "Write whatever is no longer in the target, then this one follows.", command("run", sync, "--all")
+                )
             )
         case "failed" if row.awaits:
             found.append(

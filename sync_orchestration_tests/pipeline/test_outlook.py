@@ -86,6 +86,15 @@ def test_a_child_says_which_parent_it_waits_for_and_how_that_one_does(
     assert commands(found) == ["sync-orchestration explain partners 'P 1'"]
 
 
+def test_a_child_whose_parent_was_written_and_is_gone_says_how_both_come_back(state: SyncState) -> None:
+    around = Circumstances(LOOKS, state, awaited=Relative("processed", "update", "7"))
+    found = outlook(failed(awaits="P 1"), around)
+    assert said(found)[0] == (
+        "It follows by itself when the record 'P 1', which seems gone from the target, is written anew."
+    )
+    assert commands(found) == ["sync-orchestration run partners --all"]
+
+
 def test_a_held_delete_says_how_it_is_confirmed(state: SyncState) -> None:
     found = outlook(failed("delete_held", operation="delete"), Circumstances(LOOKS, state))
     assert said(found) == ["The guard holds its delete until a person confirms it."]
