@@ -8,7 +8,7 @@ import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sync_orchestration.mapping.records import RecordError, Reference
-from sync_orchestration.pipeline.errors import ConfigurationError
+from sync_orchestration.pipeline.errors import ConfigurationError, UnavailableError
 from sync_orchestration.pipeline.protocols import CurrentRecord, Outcome, TargetRecord
 from sync_orchestration.systems.odoo.target import OdooTarget
 
@@ -563,6 +563,33 @@ class BeforeCall:
     def _calls(self, message: Message) -> bool:
         args: Sequence[Any] = json.loads(message.get("body") or b"{}").get("params", {}).get("args", ())
         return len(args) > 4 and args[4] == self.method
+
+
+@pytest.mark.parametrize("deletion", ["archive", "unlink"])
+@pytest.mark.parametrize(
+    "body", ['{"unexpected": true}', '{"jsonrpc": "2.0", "id": 1, "result": {"unexpected": true}}']
+)
+def test_only_a_confirmed_delete_is_one(odoo: Odoo, deletion: str, body: str) -> None:
+    target, records = three(odoo, deletion=deletion)
+    reads = 2
+    odoo.fault("status", status=200, body=body, headers={"content-type": "application/json"}, skip=reads, times=1)
+    with pytest.raises(UnavailableError, match=r"Odoo answered res\.partner"):
+        target.delete(records)
+    assert len(odoo.partners(["name", "like", "Firma"], ["active", "=", True])) == len(records)
+    assert not the_errors(target.delete(records))
+    assert odoo.partners(["name", "like", "Firma"], ["active", "=", True]) == []
+
+
+def test_a_link_that_is_not_confirmed_makes_no_double(odoo: Odoo) -> None:
+    there = odoo.create(name="Alfa", ref="R1")
+    target = odoo.target("name", "ref", match_on=["ref"])
+    wanted = record("7", name="Beta", ref="R1")
+    current = found(target, wanted)
+    odoo.fault("status", status=200, body='{"unexpected": true}', headers={"content-type": "application/json"}, times=1)
+    with pytest.raises(UnavailableError):
+        target.upsert([wanted], {"7": current})
+    assert target_id(written(target, wanted)["7"]) == there
+    assert odoo.partners(["ref", "=", "R1"]) == [there]
 
 
 def test_one_record_that_may_not_be_deleted_stands_alone(odoo: Odoo) -> None:

@@ -101,6 +101,8 @@ def archived(board: Switchboard, size: int, bad: Places) -> Written:
     """An automation of Odoo's refuses to archive some, and all others of the request with them."""
     odoo = open_odoo(board, "odoo 19 with an API key")
     ids = [odoo.create(name=f"F{i}") for i in range(size)]
+    for i, one in enumerate(ids):
+        odoo.link(one, f"adresar_{i}")
     culprits = {ids[i] for i in bad}
     refusal = as_json({"name": "odoo.exceptions.UserError", "message": "Somebody still needs it"}, 422)
     assert board.app is not None
@@ -114,6 +116,8 @@ def unlinked(board: Switchboard, size: int, bad: Places) -> Written:
     odoo = open_odoo(board, "odoo 19 with an API key")
     users = {i: odoo.world.add_user(f"u{i}", password="x", role="internal").partner_id for i in bad}
     ids = {i: users.get(i) or odoo.create(name=f"F{i}") for i in range(size)}
+    for i, one in ids.items():
+        odoo.link(one, f"adresar_{i}")
     outcomes = odoo.target(deletion="unlink").delete([record(str(i), str(ids[i])) for i in range(size)])
     return Written(outcomes, odoo.world.calls[f"{PARTNER}.unlink"])
 
@@ -208,6 +212,7 @@ def test_rows_that_go_on_losing_races_cost_few_loads_and_little_patience(odoo: O
 def test_a_language_that_odoo_does_not_have_is_a_wrong_setting_and_no_records_fault(odoo: Odoo, deleted: bool) -> None:
     target = odoo.target(context={"lang": "fr_FR"})
     gone = record("9", str(odoo.create(name="Gone")))
+    odoo.link(int(gone.target_id or 0), "adresar_9")
     with pytest.raises(ConfigurationError, match=r"Invalid language code: fr_FR. Check target\.context"):
         target.delete([gone]) if deleted else target.upsert(a_batch(5, ()), {})
 

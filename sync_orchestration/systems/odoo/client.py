@@ -58,6 +58,20 @@ class OdooClient:
                 raise UnavailableError(f"Odoo's database could not serve {model}.{method}: {error.message}") from None
             raise
 
+    def create(self, model: str, vals_list: Sequence[Mapping[str, Any]]) -> list[int]:
+        """Create records, as many as there are dicts of values; returns their ids. Raises as `call` does."""
+        made = self.call(model, "create", vals_list=list(vals_list), repeatable=False)
+        if not isinstance(made, list) or len(made) != len(vals_list) or not all(isinstance(one, int) for one in made):
+            raise UnavailableError(f"Odoo answered {model}.create with something that is no list of their ids.")
+        return made
+
+    def change(self, model: str, method: str, ids: Sequence[int], **arguments: Any) -> None:
+        """Call a method that changes records and returns nothing but that it did. Raises as `call` does."""
+        done = self.call(model, method, ids, **arguments)
+        # None: a module that overrides the method may have forgotten to return what it was told.
+        if done is not True and done is not None:
+            raise UnavailableError(f"Odoo answered {model}.{method} with something else than that it was done.")
+
     def fields(self, model: str) -> dict[str, dict[str, Any]]:
         """Return name → {type, relation, string} of the model's fields in this Odoo; asked once.
 
@@ -198,7 +212,11 @@ class _JsonRpc:
         if error:
             data = error.get("data") if isinstance(error, dict) else None
             raise error_from_body(data or {"message": str(error)}, call, self._http.masked)
-        # A method that returns None answers with neither result nor error (measured).
+        # A method that returns None answers with neither result nor error, but it answers (measured).
+        if not reply.keys() & {"jsonrpc", "id", "result"}:
+            raise UnavailableError(
+                f"Odoo answered {call} with something that is no reply of JSON-RPC: {self._http.quote(answer.body)}"
+            )
         return reply.get("result")
 
 

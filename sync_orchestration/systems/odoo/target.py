@@ -56,9 +56,8 @@ class OdooTarget:
     def _make(self, missing: Sequence[Reference]) -> None:
         """Make related records that the mapping wants made; one that is refused stays unknown to its records alone."""
         for reference in missing:
-            values = [{reference.field: reference.value}]
             try:
-                made = self.client.call(reference.model, "create", vals_list=values, repeatable=False)
+                (made,) = self.client.create(reference.model, [{reference.field: reference.value}])
             except OdooError as error:
                 if error.is_about_rights:
                     raise ConfigurationError(
@@ -69,7 +68,7 @@ class OdooTarget:
                     raise
                 self.warn(f"Odoo made no {reference.model} {reference.value!r}: {error.message}")
                 continue
-            self._references[reference] = made[0] if isinstance(made, list) else made
+            self._references[reference] = made
 
     def current(self, records: Sequence[TargetRecord]) -> Mapping[str, CurrentRecord | RecordError]:
         """Return what Odoo holds: one read of external ids for new records, one of the model's records for all."""
@@ -167,9 +166,9 @@ class OdooTarget:
         started = time.monotonic()
         try:
             if archive:
-                self.client.call(self.model, "write", ids, vals={"active": False}, context=dict(self.context))
+                self.client.change(self.model, "write", ids, vals={"active": False}, context=dict(self.context))
             else:
-                self.client.call(self.model, "unlink", ids, context=dict(self.context))
+                self.client.change(self.model, "unlink", ids, context=dict(self.context))
         except OdooError as error:
             if not error.is_record_fault:
                 raise
@@ -307,7 +306,7 @@ class OdooTarget:
         ]
         started = time.monotonic()
         try:
-            self.client.call("ir.model.data", "create", vals_list=values, repeatable=False)
+            self.client.create("ir.model.data", values)
         except OdooError as error:
             if error.is_about_rights:
                 raise ConfigurationError(self._needs_rights("create")) from None
