@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from sync_orchestration_tests.benchmarks import (
-    dagster_costs,
     growth,
     into_odoo,
     peers,
@@ -34,8 +33,11 @@ from sync_orchestration_tests.benchmarks.running import running
 
 @pytest.fixture(autouse=True)
 def in_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spare the tests the start of dozens of processes: works and servers are threads of this one."""
-    for module in (dagster_costs, growth, into_odoo, peers, prerendered, register, stand_ins):
+    """Spare the tests the start of dozens of processes: works and servers are threads of this one.
+
+    Not where other syncs are loaded: Dagster keeps the shapes of configurations by name for the life of a process.
+    """
+    for module in (growth, into_odoo, peers, prerendered, register, stand_ins):
         monkeypatch.setattr(module, "in_own_process", called, raising=False)
         monkeypatch.setattr(module, "elsewhere", in_a_thread, raising=False)
 
