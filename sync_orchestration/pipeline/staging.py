@@ -9,7 +9,7 @@ from sync_orchestration.mapping.scrub import scrub
 from sync_orchestration.pipeline.landing import Landing
 from sync_orchestration.pipeline.protocols import Change, Source, SourceRecord
 from sync_orchestration.pipeline.spans import within
-from sync_orchestration.pipeline.windows import window_at
+from sync_orchestration.pipeline.windows import window_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,4 +85,4 @@ class Stager:
         )
 
     def _window_key(self, position: int) -> str:
-        return max(window_at(position, self.landing.window_size).key, self.first_window)
+        return max(window_key(position, self.landing.window_size), self.first_window)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from itertools import pairwise
 
 DAY = 86_400
@@ -33,6 +34,17 @@ def window_at(position: int, size: int) -> Window:
     """Return the window of `size` positions that holds `position`."""
     start = position - position % size
     return Window(start, start + size)
+
+
+def window_key(position: int, size: int) -> str:
+    """Return the partition key of the window of `size` positions that holds `position`."""
+    return _key_from(position - position % size, size)
+
+
+# Many records of one read lie in the same window.
+@lru_cache(maxsize=256)
+def _key_from(start: int, size: int) -> str:
+    return Window(start, start + size).key
 
 
 def window_of_key(key: str, size: int) -> Window:

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
@@ -12,9 +12,11 @@ from sync_orchestration.pipeline.errors import SyncError, UnavailableError
 from sync_orchestration.systems.http import Answer, HttpClient
 
 
-@dataclass(frozen=True, slots=True)
-class FlexiChange:
-    """One row of the feed, in either rendering. `version` is unique in the company and grows, with gaps."""
+class FlexiChange(NamedTuple):
+    """One row of the feed, in either rendering. `version` is unique in the company and grows, with gaps.
+
+    A tuple, for a feed brings many and one is made in half the time.
+    """
 
     evidence: str
     version: int
