@@ -14,7 +14,7 @@ from sync_orchestration_tests.benchmarks.idle import measure_idle
 from sync_orchestration_tests.benchmarks.intake import compare_intake
 from sync_orchestration_tests.benchmarks.into_odoo import measure_into_odoo
 from sync_orchestration_tests.benchmarks.landing import compare_landing
-from sync_orchestration_tests.benchmarks.latency import measure_latency
+from sync_orchestration_tests.benchmarks.latency import CHANGES_A_ROUND, measure_latency
 from sync_orchestration_tests.benchmarks.measured import FOLDER, Measured
 from sync_orchestration_tests.benchmarks.observing import compare_observing
 from sync_orchestration_tests.benchmarks.outage import measure_outage
@@ -33,8 +33,8 @@ _KEPT: dict[str, Callable[[int], Measured]] = {
     "register": measure_register,
     "growth": measure_growth,
     "dagster": measure_dagster,
-    "idle": lambda _rounds: measure_idle(),
-    "latency": lambda _rounds: measure_latency(),
+    "idle": lambda minutes: measure_idle(minutes=minutes),
+    "latency": lambda rounds: measure_latency(CHANGES_A_ROUND * rounds),
 }
 _PRINTED: dict[str, Callable[[int], str]] = {
     "landing": compare_landing,
@@ -56,7 +56,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks", description="Measure; prints tables of plain text.")
     known = [*_KEPT, *_PRINTED, "report"]
     parser.add_argument("which", nargs="*", help=f"some of {', '.join(known)}; without any: {', '.join(_USUAL)}")
-    parser.add_argument("--rounds", type=int, default=5, help="times that everything is run in turn")
+    parser.add_argument("--rounds", type=int, default=5, help="times that everything is run in turn; of idle: minutes")
     options = parser.parse_args()
     if strangers := [name for name in options.which if name not in known]:
         parser.error(f"there is no benchmark {strangers[0]!r}; there are {', '.join(known)}")

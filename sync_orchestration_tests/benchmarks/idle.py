@@ -15,7 +15,6 @@ from sync_orchestration_tests.benchmarks.measured import Grid, Machine, Measured
 from sync_orchestration_tests.benchmarks.running import Running, running
 
 SYNCS = 10
-MINUTES = 5.0
 _PARTNERS = 50
 _PARTS = {
     "code server (sensors)": "code-server start",
@@ -27,7 +26,7 @@ _PARTS = {
 }
 
 
-def measure_idle(syncs: int = SYNCS, minutes: float = MINUTES) -> Measured:
+def measure_idle(syncs: int = SYNCS, *, minutes: float) -> Measured:
     """Let the syncs do their first run, then look for some minutes at what goes on."""
     with TemporaryDirectory(prefix="sync-") as folder:
         copy_package(Path(folder), syncs)

@@ -10,7 +10,7 @@ from sync_orchestration.components.settings import TriggerSettings
 from sync_orchestration_tests.benchmarks.measured import Goal, Grid, Machine, Measured, load_now
 from sync_orchestration_tests.benchmarks.running import Running, running, wait_until
 
-CHANGES = 20
+CHANGES_A_ROUND = 4
 _PARTNERS = 200
 _PATIENCE = 300.0
 _MOST_BEYOND_POLL = 5.0
@@ -30,7 +30,7 @@ def poll_seconds() -> int:
     return TriggerSettings.model_validate({}).poll_seconds
 
 
-def measure_latency(changes: int = CHANGES) -> Measured:
+def measure_latency(changes: int) -> Measured:
     """Make one change after the other, each after a rest of random length, up to a poll interval."""
     with running(_PARTNERS) as world:
         world.start()
