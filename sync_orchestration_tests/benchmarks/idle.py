@@ -12,10 +12,11 @@ import psutil
 from sync_orchestration_tests.benchmarks.latency import poll_seconds
 from sync_orchestration_tests.benchmarks.many_syncs import copy_package
 from sync_orchestration_tests.benchmarks.measured import Grid, Machine, Measured, load_now
-from sync_orchestration_tests.benchmarks.running import Running, running
+from sync_orchestration_tests.benchmarks.running import Running, running, wait_until
 
 SYNCS = 10
 _PARTNERS = 50
+_PATIENCE = 60.0
 _PARTS = {
     "code server (sensors)": "code-server start",
     "code server's worker": "api grpc",
@@ -38,6 +39,9 @@ def measure_idle(syncs: int = SYNCS, *, minutes: float) -> Measured:
 
 def idle_cost(world: Running, syncs: int, minutes: float) -> Measured:
     """Measure what the services take while nothing happens."""
+    # What a process of a run used is its parent's when it has ended, so it must not be seen at the beginning only.
+    if not wait_until(lambda: not _runs(world), _PATIENCE):
+        raise RuntimeError("the processes of the first runs did not end")
     load_before = load_now()
     used = _processor(world)
     asked = {"Flexi": world.flexi.faults, "Odoo": world.odoo.faults}
@@ -83,6 +87,10 @@ def _processor(world: Running) -> Counter[str]:
             used[part] += 0  # a part may have used nothing
             used[part] += times.user + times.system + times.children_user + times.children_system  # type: ignore[assignment]
     return used
+
+
+def _runs(world: Running) -> list[psutil.Process]:
+    return [process for process in _processes(world) if "spawn_main" in " ".join(process.cmdline())]
 
 
 def _memory(world: Running) -> Counter[str]:
