@@ -16,7 +16,7 @@ from sync_orchestration.pipeline.landing import Landing
 from sync_orchestration.pipeline.protocols import Change, Observer, Source, SourceHead
 from sync_orchestration.pipeline.spans import each_read, span
 from sync_orchestration.pipeline.staging import Staged, Stager
-from sync_orchestration.pipeline.windows import Window, window_at
+from sync_orchestration.pipeline.windows import Window, window_key
 
 
 @dataclass(slots=True)
@@ -88,7 +88,7 @@ class Reader:
                 return state
             # A record's own time may be long before the head, and must still outrank what the row was landed with.
             rows.rebase_positions(self.conn, self.landing.sync, 0 if self._by_time else head.position)
-            window = window_at(
+            first = window_key(
                 first_position(self.conn, head.position, by_time=self._by_time), self.landing.window_size
             )
             return change_state(
@@ -98,7 +98,7 @@ class Reader:
                 baseline_after=None,
                 baseline_seen=database_time(self.conn),
                 fingerprint=head.fingerprint,
-                first_window=min(state.first_window or window.key, window.key),
+                first_window=min(state.first_window or first, first),
                 recent_positions=listed,
             )
 
@@ -125,7 +125,7 @@ class Reader:
                 source_system=landing.source_system,
                 run_id=self.run_id,
                 position=position,
-                partition_key=window_at(position, landing.window_size).key,
+                partition_key=window_key(position, landing.window_size),
                 not_seen_since=state.baseline_seen,
             )
             change_state(
