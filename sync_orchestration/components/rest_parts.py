@@ -10,7 +10,7 @@ from sync_orchestration.systems.http import HttpClient
 from sync_orchestration.systems.rest.health import check
 from sync_orchestration.systems.rest.listing import ChangedBy, Collection
 from sync_orchestration.systems.rest.paging import Cursor, LinkHeader, NextUrl, Offset, PageNumber, Paging, Single
-from sync_orchestration.systems.rest.settings import BatchSettings, Call, Resource
+from sync_orchestration.systems.rest.settings import BatchSettings, Call, Resource, own_path
 from sync_orchestration.systems.rest.source import RestSource
 from sync_orchestration.systems.rest.target import RestTarget
 
@@ -56,14 +56,13 @@ def _paging(paging: PagingSettings, size: int) -> Paging:
 
 def rest_target(sync: str, settings: RestTargetSettings, http: HttpClient) -> RestTarget:
     """Return the target that writes a resource."""
-    own = settings.path.partition("?")[0].rstrip("/") + "/{id}"
     batch = settings.batch
     resource = Resource(
         http=http,
         path=settings.path,
-        create=_call(settings.create, Call("POST", settings.path)),
-        update=_call(settings.update, Call("PUT", own)),
-        delete=_call(settings.delete, Call("DELETE", own)),
+        create=_call(settings.create),
+        update=_call(settings.update) or Call("PUT", own_path(settings.path)),
+        delete=_call(settings.delete),
         id_field=settings.id_field,
         wrap=settings.wrap,
         key_field=settings.key_field,
@@ -99,5 +98,5 @@ def _looks(connection: str, syncs: Sequence[SyncSettings]) -> Iterator[tuple[str
             yield target.find.replace("{key}", _UNLIKELY) if target.find else target.path, {}
 
 
-def _call(request: RequestSettings | None, usual: Call) -> Call:
-    return usual if request is None else Call(request.method, request.path)
+def _call(request: RequestSettings | None) -> Call | None:
+    return None if request is None else Call(request.method, request.path)

@@ -38,6 +38,11 @@ class BatchSettings:
     updates: bool = False
 
 
+def own_path(path: str) -> str:
+    """Return the pattern of the path of one record below that of its collection."""
+    return path.partition("?")[0].rstrip("/") + "/{id}"
+
+
 @dataclass(frozen=True, slots=True)
 class Resource:
     """Records of a REST API that are written to. Where a default is None, `path` is meant.
@@ -81,15 +86,11 @@ class Resource:
 
     @property
     def updating(self) -> Call:
-        return self.update or Call("PATCH", self._own_path)
+        return self.update or Call("PATCH", own_path(self.path))
 
     @property
     def deleting(self) -> Call:
-        return self.delete or Call("DELETE", self._own_path)
-
-    @property
-    def _own_path(self) -> str:
-        return self.path.partition("?")[0].rstrip("/") + "/{id}"
+        return self.delete or Call("DELETE", own_path(self.path))
 
     @property
     def reading(self) -> str:
