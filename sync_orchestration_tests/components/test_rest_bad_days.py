@@ -169,8 +169,9 @@ def test_an_answer_that_gets_lost_loses_and_doubles_nothing(
     begin: Callable[[str], Worker], exchange: Exchange, mode: str, kind: Any
 ) -> None:
     worker = begin(mode)
-    worker.rest = worker.rest.model_copy(update={"timeout": 0.3})
-    exchange.crm.faults.add(FaultRule(kind=kind, method="POST", seconds=1.0, skip=1, times=1))
+    if kind == "hang_after":
+        worker.rest = worker.rest.model_copy(update={"timeout": 1.0})
+    exchange.crm.faults.add(FaultRule(kind=kind, method="POST", seconds=5.0, skip=1, times=1))
     in_one = 2 if "batch" in MODES[mode][1] else 1
     with suppress(UnavailableError):
         worker.finish()
