@@ -32,6 +32,7 @@ _KEPT: dict[str, Callable[[int], Measured]] = {
     "odoo": measure_into_odoo,
     "register": measure_register,
     "growth": measure_growth,
+    "browsing": measure_browsing,
     "dagster": measure_dagster,
     "idle": lambda minutes: measure_idle(minutes=minutes),
     "latency": lambda rounds: measure_latency(CHANGES_A_ROUND * rounds),
@@ -42,13 +43,12 @@ _PRINTED: dict[str, Callable[[int], str]] = {
     "sending": compare_sending,
     "intake": compare_intake,
     "turns": lambda _rounds: measure_turns(),
-    "browsing": measure_browsing,
     "observing": compare_observing,
     "spreading": lambda _rounds: measure_spreading(),
     "recovery": measure_recovery,
     "outage": lambda _rounds: measure_outage(),
 }
-_USUAL = ("landing", "writing", "sending", "intake", "peers", "odoo", "register", "growth", "dagster")
+_USUAL = ("landing", "writing", "sending", "intake", "peers", "odoo", "register", "growth", "browsing", "dagster")
 """What runs when nothing is named: all but those that watch the real services for many minutes."""
 
 

@@ -1,6 +1,5 @@
 """The record browser over a million rows: the first page of each filter, the counts, and what its indexes cost."""
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -19,7 +18,7 @@ from sync_orchestration.interface.database import connect
 from sync_orchestration.interface.rows import LandedRecord, Payload, Scope, Settlement, claim, hire_worker, land, settle
 from sync_orchestration.mapping.diff import payload_hash
 from sync_orchestration.sandbox.server import serve
-from sync_orchestration_tests.benchmarks.report import table
+from sync_orchestration_tests.benchmarks.measured import Goal, Grid, Machine, Measured, load_now
 from sync_orchestration_tests.benchmarks.stand_ins import fresh_database, postgres
 
 ROWS = 1_000_000
@@ -81,22 +80,36 @@ class Look:
     scans: int
 
 
-def measure_browsing(rounds: int) -> str:
-    """Fill a million rows and look at them; returns the tables."""
+def measure_browsing(rounds: int, rows: int = ROWS, written: int = WRITTEN) -> Measured:
+    """Fill a table and look at it by each filter, then see what the indexes cost those who write."""
+    before = load_now()
     with postgres() as server, fresh_database(server) as url:
-        started = time.perf_counter()
         with connect(url) as conn:
-            fill(conn, ROWS)
-        filled = time.perf_counter() - started
+            fill(conn, rows)
         settings = IntakeSettings(contracts=(), senders=(), operators=(Operator("bench", (_TOKEN,), "operate"),))
         app = intake_app(settings, url, {})
         with closing(app), serve(app) as address, connect(url) as conn, requests.Session() as session:
             session.headers["Authorization"] = f"Bearer {_TOKEN}"
-            looks = [_looked(conn, session, address, name, wanted, after, rounds) for name, wanted, after in _filters()]
+            filters = _filters(rows)
+            looks = [_looked(conn, session, address, name, wanted, after, rounds) for name, wanted, after in filters]
             counting = _median_ms(lambda: counts_up_to(conn, 10_001), rounds)
     with postgres() as server:
-        costs = [_cost(server, rounds, with_indexes=with_indexes) for with_indexes in (False, True)]
-    return "\n\n".join([_looks_table(looks, counting, filled), _cost_table(*costs)])
+        costs = [_cost(server, rounds, written, with_indexes=with_indexes) for with_indexes in (False, True)]
+    slowest = max(looks, key=lambda one: one.page_ms)
+    return Measured(
+        name="browsing",
+        title="The record browser",
+        grids=(_looks_grid(looks, rows), _cost_grid(costs[0], costs[1], written)),
+        notes=(f"The counts above each page take {counting:.1f} ms of it.",),
+        goals=(
+            Goal(
+                wanted=f"the first page of {rows:,} rows within {_TARGET_MS} ms, whatever the filter",
+                found=f"{slowest.page_ms:.0f} ms for the slowest ({slowest.name})",
+                met=slowest.page_ms < _TARGET_MS,
+            ),
+        ),
+        machine=Machine(load=(before, load_now())),
+    )
 
 
 def fill(conn: psycopg.Connection[Any], rows: int) -> None:
@@ -110,11 +123,11 @@ def fill(conn: psycopg.Connection[Any], rows: int) -> None:
     conn.execute("VACUUM ANALYZE sync.interface_row")
 
 
-def _filters() -> Iterator[tuple[str, RowFilter, Place | None]]:
-    middle = _START + timedelta(seconds=25 * ROWS // 2)
+def _filters(rows: int) -> Iterator[tuple[str, RowFilter, Place | None]]:
+    middle = _START + timedelta(seconds=25 * rows // 2)
     day = timedelta(days=1)
     yield "no filter", RowFilter(), None
-    yield "no filter, far behind", RowFilter(), Place(middle, f"K-{ROWS // 2}", "partners", "flexi")
+    yield "no filter, far behind", RowFilter(), Place(middle, f"K-{rows // 2}", "partners", "flexi")
     yield "sync", RowFilter(sync="sync_7"), None
     yield "status failed", RowFilter(status="failed"), None
     yield "status processed", RowFilter(status="processed"), None
@@ -176,25 +189,24 @@ def _median_ms(work: Callable[[], object], rounds: int) -> float:
     return median(times[1:])  # the first one warms up
 
 
-def _looks_table(looks: Sequence[Look], counting: float, filled: float) -> str:
-    rows = [(one.name, f"{one.query_ms:.1f}", f"{one.page_ms:.1f}", one.fetched, one.scans) for one in looks]
-    slowest = max(looks, key=lambda one: one.page_ms)
-    title = f"The record browser over {ROWS:,} rows ({os.cpu_count()} cores); they were filled in {filled:.0f} s"
-    head = ("first page of", "query, ms", "whole page, ms", "rows fetched", "scans of the table")
-    return table(title, head, rows) + (
-        f"\nThe counts above each page take {counting:.1f} ms. Slowest page: {slowest.name}, {slowest.page_ms:.0f} ms; "
-        f"target at most {_TARGET_MS}."
+def _looks_grid(looks: Sequence[Look], rows: int) -> Grid:
+    return Grid(
+        title=f"First pages of {rows:,} rows",
+        head=("first page of", "query, ms", "whole page, ms", "rows fetched", "scans of the table"),
+        rows=tuple(
+            (one.name, f"{one.query_ms:.1f}", f"{one.page_ms:.1f}", f"{one.fetched:,}", str(one.scans)) for one in looks
+        ),
     )
 
 
-def _cost(server: str, rounds: int, *, with_indexes: bool) -> tuple[float, float, float]:
+def _cost(server: str, rounds: int, written: int, *, with_indexes: bool) -> tuple[float, float, float]:
     """Return the seconds of landing, claiming and settling records, with or without the browser's indexes."""
     found = []
     for _ in range(rounds):
         with fresh_database(server) as url, connect(url) as conn:
             if not with_indexes:
                 _drop_indexes(conn)
-            found.append(_lived(conn))
+            found.append(_lived(conn, written))
     return (median(f[0] for f in found), median(f[1] for f in found), median(f[2] for f in found))
 
 
@@ -203,7 +215,7 @@ def _drop_indexes(conn: psycopg.Connection[Any]) -> None:
         conn.execute(f"DROP INDEX sync.{name}".encode())
 
 
-def _lived(conn: psycopg.Connection[Any]) -> tuple[float, float, float]:
+def _lived(conn: psycopg.Connection[Any], written: int) -> tuple[float, float, float]:
     payloads: list[Payload] = [
         {
             "id": n,
@@ -215,7 +227,7 @@ def _lived(conn: psycopg.Connection[Any]) -> tuple[float, float, float]:
             "vat": f"CZ{10000000 + n}",
             "note": f"{n * 31} {n * 37} {n * 41} some words that many records have",
         }
-        for n in range(WRITTEN)
+        for n in range(written)
     ]
     records = [
         LandedRecord(f"K-{n}", "adresar", "update", n + 1, "0", payload, payload_hash(payload))
@@ -227,7 +239,7 @@ def _lived(conn: psycopg.Connection[Any]) -> tuple[float, float, float]:
     landed = time.perf_counter()
     worker = hire_worker(conn, "run")
     claimed = settled = 0.0
-    for _ in range(WRITTEN // 1_000):
+    for _ in range(-(-written // 1_000)):
         before = time.perf_counter()
         rows = claim(worker, "partners", Scope(), 1_000)
         between = time.perf_counter()
@@ -243,10 +255,17 @@ def _lived(conn: psycopg.Connection[Any]) -> tuple[float, float, float]:
     return landed - started, claimed, settled
 
 
-def _cost_table(without: tuple[float, float, float], having: tuple[float, float, float]) -> str:
-    rows = [
-        (what, f"{bare / WRITTEN * 1e6:.0f}", f"{ours / WRITTEN * 1e6:.0f}", f"{(ours - bare) / WRITTEN * 1e6:+.0f}")
-        for what, bare, ours in zip(("landing", "claiming", "settling"), without, having, strict=True)
-    ]
-    title = f"What the browser's indexes cost, µs a record, {WRITTEN:,} records"
-    return table(title, ("", "without", "with", "difference"), rows)
+def _cost_grid(without: tuple[float, float, float], having: tuple[float, float, float], written: int) -> Grid:
+    return Grid(
+        title=f"What the browser's indexes cost, µs a record, {written:,} records",
+        head=("", "without", "with", "difference"),
+        rows=tuple(
+            (
+                what,
+                f"{bare / written * 1e6:.0f}",
+                f"{ours / written * 1e6:.0f}",
+                f"{(ours - bare) / written * 1e6:+.0f}",
+            )
+            for what, bare, ours in zip(("landing", "claiming", "settling"), without, having, strict=True)
+        ),
+    )

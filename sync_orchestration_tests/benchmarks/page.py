@@ -6,7 +6,7 @@ from pathlib import Path
 from sync_orchestration_tests.benchmarks.measured import Grid, Measured, kept
 from sync_orchestration_tests.benchmarks.picture import draw
 
-_ORDER = ("landing", "into_odoo", "register", "growth", "latency", "idle", "dagster")
+_ORDER = ("landing", "into_odoo", "register", "growth", "browsing", "latency", "idle", "dagster")
 _INTRODUCTION = """# Performance
 
 This page is written by `make bench` from what it measured; do not edit it. Whatever is compared ran side by side in

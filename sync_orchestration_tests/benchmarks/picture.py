@@ -52,7 +52,9 @@ def _bars(axes: Any, panel: Panel) -> None:
 
 
 def _lines(axes: Any, panel: Panel) -> None:
-    for name, values in panel.values.items():
-        axes.plot(panel.places, values, marker="o", label=name, color=_COLOURS[0])
+    for number, (name, values) in enumerate(panel.values.items()):
+        axes.plot(panel.places, values, marker="o", label=name, color=_COLOURS[number])
     axes.set_xscale("log")
     axes.set_ylim(bottom=0)
+    if len(panel.values) > 1:
+        axes.legend(loc="lower right", frameon=False)

@@ -18,6 +18,7 @@ from sync_orchestration_tests.benchmarks import (
     register,
     stand_ins,
 )
+from sync_orchestration_tests.benchmarks.browsing import measure_browsing
 from sync_orchestration_tests.benchmarks.dagster_costs import measure_dagster
 from sync_orchestration_tests.benchmarks.growth import measure_growth
 from sync_orchestration_tests.benchmarks.idle import idle_cost
@@ -94,8 +95,19 @@ def test_whoever_asks_the_register_in_batches_finds_as_much_as_one_by_one() -> N
 
 def test_a_larger_feed_is_landed_whole() -> None:
     found = measure_growth(1, sizes=(100, 300))
-    assert first_cells(found) == ["100", "300"]
+    assert [(row[0], row[1]) for row in found.grids[0].rows] == [
+        ("100", OURS),
+        ("100", FLOOR),
+        ("300", OURS),
+        ("300", FLOOR),
+    ]
     assert len(found.panels) == 2
+
+
+def test_every_look_of_the_record_browser_comes_out() -> None:
+    found = measure_browsing(1, rows=2_000, written=1_000)
+    assert len(found.grids[0].rows) == 23
+    assert [row[0] for row in found.grids[1].rows] == ["landing", "claiming", "settling"]
 
 
 def test_the_costs_of_dagster_come_out() -> None:
