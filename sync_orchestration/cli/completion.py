@@ -6,10 +6,8 @@ nothing to offer.
 
 import os
 from contextlib import suppress
-from pathlib import Path
 
 import typer
-from dotenv import load_dotenv
 
 from sync_orchestration.cli.defs_folder import defs_folders, kinds, sync_names
 
@@ -59,10 +57,11 @@ def _failing_keys(sync: str, prefix: str) -> list[str]:
 
 def _running_database() -> str | None:
     """Return the URL of the database, None where the embedded one does not run; nothing is started."""
+    from sync_orchestration.cli.environment import load_settings  # noqa: PLC0415
     from sync_orchestration.interface.database import state_dir  # noqa: PLC0415
     from sync_orchestration.interface.embedded import embedded_url, is_running  # noqa: PLC0415
 
-    load_dotenv(Path(".env"), override=False)
+    load_settings()
     if url := os.environ.get("SYNC_POSTGRES_URL"):
         return url
     return embedded_url(state_dir()) if is_running(state_dir()) else None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sync_orchestration.cli import headless
 from sync_orchestration.cli.dev import run_until_stopped
-from sync_orchestration.cli.environment import demo_file, write_demo_file
+from sync_orchestration.cli.environment import demo_file, demo_folder, write_demo_file
 from sync_orchestration.cli.intake import serving
 from sync_orchestration.cli.narrator import narrating
 from sync_orchestration.cli.output import out
@@ -22,6 +22,7 @@ from sync_orchestration.components.headless import RunReport, begin_pass
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.definitions import load_project
 from sync_orchestration.interface.database import database_url, state_dir
+from sync_orchestration.interface.private_folder import private_folder
 from sync_orchestration.interface.rows import counts_by_status
 from sync_orchestration.interface.settled import newest_settling
 from sync_orchestration.interface.state import read_state
@@ -30,6 +31,7 @@ from sync_orchestration.pipeline.errors import SyncError
 
 def demo_once(odoo: int) -> None:
     """Sync the made-up company once and print what it came to. Raises SyncError when a sync could not complete."""
+    os.environ.update(_own_state())
     with sandbox(SandboxPorts(), odoo, state_dir() / "sandbox") as variables:
         os.environ.update({**variables, **intake_variables(free_port())})
         with serving() as url:
@@ -45,9 +47,10 @@ def demo_until_stopped(odoo: int, port: int | None) -> None:
     """Run the stand-ins and Dagster; the first sync runs by its sensor and is summed up when it is done."""
     ports = SandboxPorts(*(free_port() for _ in fields(SandboxPorts)))
     intake_port = free_port()
-    variables = {**ports.variables(), **intake_variables(intake_port)}
-    os.environ.update(variables)
+    variables = {**ports.variables(), **intake_variables(intake_port), **_own_state()}
+    told = demo_file()
     write_demo_file(variables)
+    os.environ.update(variables)
     stopped = threading.Event()
 
     def narrate(url: str) -> None:
@@ -57,7 +60,14 @@ def demo_until_stopped(odoo: int, port: int | None) -> None:
         run_until_stopped(port, intake_port=intake_port, before=[_sandbox_service(ports, odoo)], on_ready=narrate)
     finally:
         stopped.set()
-        demo_file().unlink(missing_ok=True)
+        told.unlink(missing_ok=True)
+
+
+def _own_state() -> dict[str, str]:
+    """Return the variables that say where the demo's state is; .env, which may name a real database, is not asked."""
+    private_folder(state_dir())
+    folder = private_folder(demo_folder())
+    return {"SYNC_STATE_DIR": str(folder), "SYNC_POSTGRES_URL": os.environ.get("SYNC_POSTGRES_URL", "")}
 
 
 def sandbox_until_stopped(ports: SandboxPorts, odoo: int, state: Path | None) -> None:

@@ -20,7 +20,7 @@ def load_settings() -> bool:
     of one of the demo's servers, to break a record there, still means the demo.
     """
     load_dotenv(Path(".env"), override=False)
-    demo = {name: value for name, value in dotenv_values(demo_file()).items() if value}
+    demo = {name: value for name, value in dotenv_values(demo_file()).items() if value is not None}
     ours = {name: value for name, value in os.environ.items() if name.startswith(_CONNECTION_PREFIXES)}
     if not demo or not ours.items() <= demo.items():
         return False
@@ -31,6 +31,11 @@ def load_settings() -> bool:
 def demo_file() -> Path:
     """Return the file in which a running demo tells its servers' addresses to other commands."""
     return state_dir() / "demo.env"
+
+
+def demo_folder() -> Path:
+    """Return the demo's own state folder: ids of stand-ins must never be in the rows of real systems."""
+    return state_dir() / "demo"
 
 
 def write_demo_file(variables: Mapping[str, str]) -> None:

@@ -296,9 +296,11 @@ def sandbox(
 
 @app.command(epilog=_examples("stop"))
 def stop() -> None:
-    """Stop the embedded PostgreSQL of this state folder, which otherwise goes on for the next command."""
+    """Stop the embedded PostgreSQL of this state folder, and the demo's, which otherwise go on."""
+    from sync_orchestration.cli.environment import demo_folder
     from sync_orchestration.interface.database import state_dir
     from sync_orchestration.interface.embedded import stop_embedded
 
     with plain_errors():
+        stop_embedded(demo_folder())
         stop_embedded(state_dir())

@@ -348,7 +348,7 @@ def told_apart(output: str) -> tuple[list[str], str, list[str]]:
 
 
 def test_the_demo_syncs_a_made_up_company_once_and_sums_it_up(tmp_path: Path) -> None:
-    state = tmp_path / "s"
+    state = tmp_path / "s" / "demo"
     try:
         done = subprocess.run(
             [*COMMAND, "demo", "--once"],
@@ -361,6 +361,8 @@ def test_the_demo_syncs_a_made_up_company_once_and_sums_it_up(tmp_path: Path) ->
         assert done.returncode == 0, done.stderr
         assert "Traceback" not in done.stderr
         assert is_running(state), "the embedded server stays for the next command"
+        assert not (tmp_path / "s" / "postgres").exists(), "ids of stand-ins are never among the rows of real systems"
+        assert (tmp_path / "s").stat().st_mode & 0o66 == 0
     finally:
         stop_embedded(state)
     pushed, header, lines = told_apart(done.stdout)

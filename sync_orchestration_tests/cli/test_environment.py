@@ -7,7 +7,13 @@ import pytest
 
 from sync_orchestration.cli.environment import load_settings, write_demo_file
 
-DEMO = {"FLEXI_URL": "http://127.0.0.1:1", "ODOO_URL": "http://127.0.0.1:2", "INTAKE_TOKEN": "of the demo"}
+DEMO = {
+    "FLEXI_URL": "http://127.0.0.1:1",
+    "ODOO_URL": "http://127.0.0.1:2",
+    "INTAKE_TOKEN": "of the demo",
+    "SYNC_STATE_DIR": "/the/demo",
+    "SYNC_POSTGRES_URL": "",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -18,8 +24,9 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_a_demo_nothing_is_set() -> None:
+    before = dict(os.environ)
     assert not load_settings()
-    assert not os.environ.keys() & DEMO.keys()
+    assert os.environ == before
 
 
 def test_a_running_demo_is_meant_where_nothing_else_is_set() -> None:
@@ -35,9 +42,17 @@ def test_whoever_has_exported_an_address_of_the_demo_still_means_the_demo() -> N
     assert os.environ.items() >= DEMO.items()
 
 
+def test_the_demo_s_rows_are_looked_for_in_the_demo_s_database(tmp_path: Path) -> None:
+    write_demo_file(DEMO)
+    (tmp_path / ".env").write_text("SYNC_POSTGRES_URL=postgresql://real/rows\n")
+    assert load_settings()
+    assert (os.environ["SYNC_POSTGRES_URL"], os.environ["SYNC_STATE_DIR"]) == ("", "/the/demo")
+
+
 def test_another_system_of_ones_own_is_never_mixed_with_the_demo() -> None:
     write_demo_file(DEMO)
     os.environ["FLEXI_URL"] = "https://flexi.example.com"
     assert not load_settings()
     assert os.environ["FLEXI_URL"] == "https://flexi.example.com"
     assert "ODOO_URL" not in os.environ
+    assert os.environ["SYNC_STATE_DIR"] != DEMO["SYNC_STATE_DIR"]
