@@ -104,7 +104,7 @@ def begin_pass(settings: SyncSettings, connections: dict[str, Connection], *, on
         return 0
     with InterfaceDatabase().session() as conn:
         state = read_state(conn, settings.name)
-        under_way = state.pass_end is not None and state.config_hash in (None, settings.config_hash)
+        under_way = state.pass_end is not None and not settings.differs_from(state.config_hash)
         if under_way or (only_the_first and state.last_position is not None):
             return 0
         opened = OpenSource.of(settings, _source_connection(settings, connections))

@@ -143,7 +143,7 @@ def order_what_changed(conn: psycopg.Connection[Any], settings: SyncSettings) ->
     Every record that was read before has changed with it, but no time tells so. What was pushed is in the table.
     """
     state = read_state(conn, settings.name)
-    if settings.source.feed == "times" and state.config_hash not in (None, settings.config_hash):
+    if settings.source.feed == "times" and settings.differs_from(state.config_hash):
         if settings.source.pushed:
             requeue_rows(conn, settings.name)
             return state

@@ -29,6 +29,8 @@ class RecordSync(dg.Component):
         settings = SyncSettings.model_validate(attributes)
         folder = context.path.parent if context.path.is_file() else context.path
         settings.find_classes(folder, context.defs_module_path)
+        if (yaml := folder / "defs.yaml").exists():
+            settings.remember_file(yaml)
         return cls(settings, folder)
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from sync_orchestration.components.intake_source import IntakeSourceSettings
+from sync_orchestration.components.loaded_file import LoadedFile
 from sync_orchestration.components.python_settings import (
     PythonLookupSettings,
     PythonSettings,
@@ -138,6 +139,7 @@ class SyncSettings(Settings):
     triggers: TriggerSettings = Field(
         default_factory=lambda: TriggerSettings.model_validate({}), description="When the sync runs by itself."
     )
+    _file: LoadedFile | None = PrivateAttr(default=None)
 
     @field_validator("when")
     @classmethod
@@ -238,3 +240,16 @@ class SyncSettings(Settings):
     def config_hash(self) -> str:
         """Hash of everything that decides what is read and written."""
         return payload_hash(self.model_dump(mode="json", include=_DECISIVE))
+
+    def remember_file(self, file: Path) -> None:
+        """Remember the YAML that these settings were loaded from, as it is now."""
+        self._file = LoadedFile.now(file)
+
+    def differs_from(self, config_hash: str | None) -> bool:
+        """Tell whether the last run had another configuration than this one, by its hash; None: nobody knows.
+
+        A process that goes on after its YAML was changed on disk cannot tell: each run loads it anew and knows better.
+        """
+        if config_hash in (None, self.config_hash):
+            return False
+        return self._file is None or not self._file.has_changed

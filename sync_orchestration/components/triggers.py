@@ -107,5 +107,5 @@ def _look_after_sweep(conn: psycopg.Connection[Any], settings: SyncSettings, sou
         _seen_since_start.add(settings.name)
         resume_at_start(conn, settings.name)
     state = read_state(conn, settings.name)
-    if state.pass_end is not None and state.config_hash != settings.config_hash:
+    if state.pass_end is not None and settings.differs_from(state.config_hash):
         begin_sweep(conn, settings.name, source, FIRST_WINDOW, settings.config_hash)

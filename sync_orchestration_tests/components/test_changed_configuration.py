@@ -1,5 +1,6 @@
 """Whoever changes what is read of Odoo gets every record anew by himself, whichever run comes first."""
 
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -7,6 +8,8 @@ import pytest
 
 from sync_orchestration.components.planning import plan_inventory
 from sync_orchestration.components.running import OpenSource
+from sync_orchestration.definitions import Project
+from sync_orchestration.interface.state import read_state
 from sync_orchestration_tests.components.rest_places import (
     COMPANIES,
     OUT,
@@ -80,3 +83,26 @@ def test_an_inventory_does_not_go_first_and_swallow_the_change(changed: Exchange
     plan = plan_inventory(changed.conn, settings, source)
     assert (plan.windows, plan.reason) == ([], "a full read comes before an inventory")
     assert isinstance(changed.tick(), dg.RunRequest)
+
+
+def test_a_sensor_that_was_started_before_the_change_does_not_take_it_back(sent: Exchange, tmp_path: Path) -> None:
+    """A code server loads the YAML once, every run anew."""
+    yaml = tmp_path / "defs.yaml"
+    yaml.write_text("no note")
+    sent.changed(OUT, lambda _attributes: None)
+    sent.project.syncs[OUT].remember_file(yaml)
+    code_server = sent.project
+    yaml.write_text("a note")
+    sent.changed(OUT, lambda attributes: attributes["mapping"].update(note={"constant": "from Odoo"}))
+    assert sent.sync().problem is None
+    sent.project = code_server
+    assert isinstance(sent.tick(), str), "it would order a full read with every tick"
+    assert not read_state(sent.conn, OUT).baseline_is_due
+    sent.write(sent.companies[0], city="Cheb")
+    assert isinstance(sent.tick(), dg.RunRequest), "and goes on to look for news"
+
+
+def test_every_shipped_sync_remembers_its_yaml(own_project: Project) -> None:
+    for settings in own_project.syncs.values():
+        assert settings._file is not None
+        assert settings.name in settings._file.path.read_text()
