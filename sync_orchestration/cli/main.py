@@ -91,7 +91,7 @@ def dev(
     host: Annotated[
         str, typer.Option(help="Address that the UI listens on; it has no login of its own.")
     ] = "127.0.0.1",
-    intake_port: Annotated[int, typer.Option(help="Port of the intake, where INTAKE_TOKEN is set.")] = 8080,
+    intake_port: Annotated[int, typer.Option(help="Port of the intake, where one of its tokens is set.")] = 8080,
 ) -> None:
     """Run Dagster (UI, daemon, code server) and the intake on the configured systems until stopped."""
     from sync_orchestration.cli import dev as dev_module

@@ -42,10 +42,10 @@ _STATES = """## States of a sync
 
 | state | meaning |
 | --- | --- |
-| `TRIGGER_WAITING` | All is done; the next trigger begins a pass. |
+| `TRIGGER_WAITING` | The next trigger begins a pass. All is done, or, with an `error`, the source cannot be asked. |
 | `IN_PROGRESS` | A pass is under way. |
 | `RETRY_WAITING` | A pass stopped at a fault that may pass. It is tried again at `next_try`. |
-| `ERROR` | The tries are used up, or a person must change something. `status` tells the sentence. |
+| `ERROR` | Tries are used up, or a person must act: see `status`. Tried again after 10 min; a sweep by its cron. |
 """
 
 

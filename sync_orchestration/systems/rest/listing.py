@@ -109,7 +109,7 @@ def pages(collection: Collection, filters: Mapping[str, str], warn: Callable[[st
 def _stuck(collection: Collection, number: int, why: str) -> UnavailableError:
     return UnavailableError(
         f"The paging of {collection.shown} does not advance: page {number + 1} {why}. Is its paging configured as the "
-        "server does it? Where all records come at once use single; where the last page is repeated name the total."
+        "server does it? Where all records come at once use `none`; where the last page is repeated name the total."
     )
 
 
