@@ -4,7 +4,7 @@
 
 PYTHON ?= $(shell for v in 3.11 3.12 3.13; do command -v python$$v && break; done 2>/dev/null || command -v python3)
 BIN := .venv/bin
-WORKERS ?= 2
+WORKERS ?= 3
 MINUTES ?= 10
 
 help: ## list the targets

@@ -24,7 +24,7 @@ def serve(app: ASGIApp, *, port: int = 0) -> Iterator[str]:
             raise RuntimeError("the stand-in server did not start within 20 seconds")
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
-        server.should_exit = True
+        server.should_exit = server.force_exit = True  # no answer that is still awaited holds up the end
         thread.join(timeout=10)
         listener.close()
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import psutil
 import psycopg
 import pytest
 
@@ -163,10 +164,12 @@ def test_a_process_that_got_the_number_of_a_killed_server_is_not_taken_for_it(st
 def test_a_starter_killed_halfway_leaves_nothing_in_the_way(state_dir: Path) -> None:
     asker = ask_in_another_process(state_dir)
     wait_until((state_dir / "postgres").exists)
+    orphans = psutil.Process(asker.pid).children(recursive=True)
     asker.kill()
     asker.communicate()
 
     assert value_of(embedded_url(state_dir, fast_and_unsafe=True), "SELECT 1") == 1
+    psutil.wait_procs(orphans)
 
 
 def test_a_server_whose_socket_was_removed_is_reachable_again(state_dir: Path) -> None:
