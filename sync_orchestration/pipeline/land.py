@@ -59,25 +59,31 @@ class Reader:
         """Read the whole source page by page, going on where an interrupted full read stopped.
 
         The position is taken before the first page, so that changes made meanwhile are read again from the feed.
-        Every record is compared with the target again; those that the source no longer has become deletes.
+        Every record is compared with the target again; those that the source no longer has become deletes. When
+        somebody orders another full read meanwhile, this one ends: that one will have met what this one has not.
         """
-        state = self._begin_baseline(head)
-        position = state.baseline_from or 0
+        begun = self._begin_baseline(head)
+        position = begun.baseline_from or 0
         stager = self._stager
-        pages = each_read(self.source.snapshot(state.baseline_after))
+        pages = each_read(self.source.snapshot(begun.baseline_after))
         with one_ahead(stager.page(page, position) for page in pages) as staged:
             for page in staged:
-                if page.records:
-                    self._land_page(page)
-        self._end_baseline(position)
+                if page.records and not self._land_page(page, begun):
+                    return
+        self._end_baseline(begun)
 
-    def _land_page(self, page: Staged) -> None:
-        """Land a page of the full read; the place where it would go on moves in the same transaction."""
+    def _land_page(self, page: Staged, begun: SyncState) -> bool:
+        """Land a page of the full read; the place where it would go on moves in the same transaction.
+
+        Returns False when it is no longer this full read that counts.
+        """
         with self.conn.transaction():
             landed = self._store(page, force=True)
             state = lock_state(self.conn, self.landing.sync)
-            change_state(self.conn, state, baseline_after=page.records[-1].key)
+            if counts := state.baseline_seen == begun.baseline_seen:
+                change_state(self.conn, state, baseline_after=page.records[-1].key)
         self._report(landed)
+        return counts
 
     def _begin_baseline(self, head: SourceHead) -> SyncState:
         listed = self._listed_before(head.position)
@@ -113,21 +119,25 @@ class Reader:
                 break
         return listed
 
-    def _end_baseline(self, position: int) -> None:
-        landing = self.landing
+    def _end_baseline(self, begun: SyncState) -> None:
+        landing, position = self.landing, begun.baseline_from or 0
+        missing = 0
+        if self._by_time:
+            self._ask_for_unlisted(begun)
         with self.conn.transaction():
             state = lock_state(self.conn, landing.sync)
-            if state.baseline_seen is None:
-                return  # another run finished the same full read
-            missing = rows.land_missing(
-                self.conn,
-                sync=landing.sync,
-                source_system=landing.source_system,
-                run_id=self.run_id,
-                position=position,
-                partition_key=window_key(position, landing.window_size),
-                not_seen_since=state.baseline_seen,
-            )
+            if state.baseline_seen is None or state.baseline_seen != begun.baseline_seen:
+                return  # another run finished the same full read, or began another
+            if not self._by_time:
+                missing = rows.land_missing(
+                    self.conn,
+                    sync=landing.sync,
+                    source_system=landing.source_system,
+                    run_id=self.run_id,
+                    position=position,
+                    partition_key=window_key(position, landing.window_size),
+                    not_seen_since=state.baseline_seen,
+                )
             change_state(
                 self.conn,
                 state,
@@ -138,6 +148,15 @@ class Reader:
             )
         self.counts.deleted += missing
         self._report(missing)
+
+    def _ask_for_unlisted(self, begun: SyncState) -> None:
+        """Ask by key for the records that a full read by time has not met; those that are gone become deletes.
+
+        A list that is paged by number skips a record when an earlier one goes.
+        """
+        if begun.baseline_seen is not None:
+            unlisted = rows.keys_not_seen(self.conn, self.landing.sync, begun.baseline_seen)
+            self.fetch_again([Change(key, "update", 0) for key in unlisted])
 
     def _land_changes(self, state: SyncState, until: int | None) -> None:
         cursor = state.last_position or 0
@@ -197,7 +216,9 @@ class Reader:
 
     def _move_cursor(self, chunk: Chunk) -> None:
         state = lock_state(self.conn, self.landing.sync)
-        cursor = max(state.last_position or 0, chunk.end)
+        if state.last_position is None:
+            return  # a full read was ordered meanwhile, and that order stands
+        cursor = max(state.last_position, chunk.end)
         seen = () if self._by_time else (*state.recent_positions, *chunk.positions)
         kept = {p for p in seen if p >= cursor - self.landing.overlap}
         change_state(self.conn, state, last_position=cursor, recent_positions=sorted(kept))

@@ -1,5 +1,6 @@
 """Read and land: whatever interrupts, delays or disturbs a read, the table ends up with what the source holds."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from psycopg.rows import dict_row
 
 from sync_orchestration.interface import rows
+from sync_orchestration.interface.database import connect
 from sync_orchestration.interface.rows import Scope, Settlement, hire_worker
 from sync_orchestration.interface.state import read_state
 from sync_orchestration.pipeline.errors import FeedResetError, TrackingOffError, UnavailableError
@@ -17,7 +19,7 @@ from sync_orchestration.pipeline.land import Reader, order_full_read
 from sync_orchestration.pipeline.landing import Landing
 from sync_orchestration.pipeline.windows import window_at
 from sync_orchestration_tests.pipeline.conftest import Conn, new_sync
-from sync_orchestration_tests.pipeline.toys import KilledError, Notes, ToySource, at_request, fails
+from sync_orchestration_tests.pipeline.toys import KilledError, Notes, ToySource, at_request, fails, nothing
 
 OVERLAP = 12
 WINDOW = 5
@@ -371,6 +373,63 @@ def test_a_full_read_writes_every_record_again_so_that_the_target_is_healed(sync
     order_full_read(sync.db, sync.name)
     sync.read()
     assert sync.pending() == set(sync.source.records)
+
+
+def at_page(source: ToySource, number: int, act: Callable[[], object]) -> None:
+    """Let something happen before this page of a full read is listed, the first being 1."""
+
+    def before(_number: int, what: str) -> None:
+        if what == "list" and source.requests.count("list") == number:
+            act()
+
+    source.before = before
+
+
+@pytest.mark.parametrize("page", range(1, 6))
+@pytest.mark.parametrize("rival_killed_at", [None, 1, 2, 3])
+def test_a_full_read_that_another_was_ordered_beside_takes_nothing_for_gone(
+    sync: Sync, pipeline_url: str, page: int, rival_killed_at: int | None
+) -> None:
+    """The other one may have begun, or been killed, before it met what this one has landed."""
+    fill(sync.source, 12)
+
+    def another_is_ordered() -> None:
+        with connect(pipeline_url) as conn, suppress(KilledError):
+            order_full_read(conn, sync.name)
+            rival = Sync(conn, ToySource(records=sync.source.records, feed=sync.source.feed), sync.name)
+            if rival_killed_at is not None:
+                at_page(rival.source, rival_killed_at, fails(KilledError()))
+                rival.read()
+
+    at_page(sync.source, page, another_is_ordered)
+    sync.read()
+    sync.source.before = nothing
+    assert sync.landed().items() <= sync.source.records.items()
+    assert all(row["operation"] != "delete" for row in sync.rows().values())
+    sync.read()
+    assert sync.landed() == sync.source.records
+    assert sync.cursor == sync.source.newest + 1
+
+
+@pytest.mark.parametrize("request_number", range(1, 5))
+def test_a_full_read_that_is_ordered_while_changes_are_landed_still_comes(
+    sync: Sync, pipeline_url: str, request_number: int
+) -> None:
+    fill(sync.source, 3)
+    sync.read()
+    for n in range(4):
+        sync.source.put(f"n{n}", name="new")
+    sync.source.records["k01"]["name"] = "changed unseen"
+
+    def ordered() -> None:
+        with connect(pipeline_url) as conn:
+            order_full_read(conn, sync.name)
+
+    sync.source.before = at_request(len(sync.source.requests) + request_number, ordered)
+    sync.read()
+    sync.source.before = nothing
+    sync.read()
+    assert sync.landed() == sync.source.records
 
 
 def test_a_read_up_to_a_position_leaves_the_rest_to_the_next(sync: Sync) -> None:

@@ -262,6 +262,18 @@ def test_an_ordered_full_read_looks_at_every_record_again_and_finds_what_is_gone
     }
 
 
+def test_a_full_read_asks_for_what_the_list_has_left_out_before_it_takes_it_for_gone(read: TimedSync) -> None:
+    """A list that is paged by number skips a record when an earlier one goes."""
+    read.source.unlisted.add("k2")
+    read.source.drop("k1")
+    order_full_read(read.db, read.name)
+    reader = read.read()
+    assert read.landed() == read.source.there
+    assert "k2" in read.landed()
+    assert reader.counts.deleted == 1
+    assert read.pending() == set(read.rows()), "it is compared with the target as all others"
+
+
 @pytest.mark.parametrize("killed", [False, True], ids=["a fault", "a kill"])
 @pytest.mark.parametrize("request_number", range(1, 8))
 def test_a_read_interrupted_at_any_request_loses_nothing(read: TimedSync, request_number: int, killed: bool) -> None:

@@ -59,6 +59,10 @@ FROM sync.interface_row r
 WHERE r.sync = %(sync)s AND r.source_system = %(source_system)s AND r.operation <> 'delete'
   AND r.received_at < %(not_seen_since)s AND r.position <= %(position)s
 
+-- name: keys_not_seen
+SELECT record_key FROM sync.interface_row
+WHERE sync = %(sync)s AND operation <> 'delete' AND received_at < %(since)s ORDER BY record_key
+
 -- A restored source counts from an earlier position again; rows must not outrank what will be read now.
 -- name: rebase_positions
 UPDATE sync.interface_row SET position = %(position)s WHERE sync = %(sync)s AND position > %(position)s
