@@ -10,8 +10,9 @@ import psycopg
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.interface.requeue import requeue_rows
 from sync_orchestration.interface.rows import pending_windows
+from sync_orchestration.interface.source_names import only_other_source
 from sync_orchestration.interface.state import SyncState, database_time, read_state
-from sync_orchestration.pipeline.errors import UnavailableError
+from sync_orchestration.pipeline.errors import ConfigurationError, UnavailableError
 from sync_orchestration.pipeline.history import (
     TRACKING_WAS_OFF,
     first_position,
@@ -141,7 +142,9 @@ def order_what_changed(conn: psycopg.Connection[Any], settings: SyncSettings) ->
     """Order a full read where what is read, or how it is mapped, has changed since the last run; return the state.
 
     Every record that was read before has changed with it, but no time tells so. What was pushed is in the table.
+    Raises ConfigurationError when the source's connection has another name than before.
     """
+    _refuse_renamed(conn, settings)
     state = read_state(conn, settings.name)
     if settings.source.feed == "times" and settings.differs_from(state.config_hash):
         if settings.source.pushed:
@@ -150,6 +153,18 @@ def order_what_changed(conn: psycopg.Connection[Any], settings: SyncSettings) ->
         order_full_read(conn, settings.name)
         state = read_state(conn, settings.name)
     return state
+
+
+def _refuse_renamed(conn: psycopg.Connection[Any], settings: SyncSettings) -> None:
+    """Refuse to read under another name what is known under the old one: each record would be made a second time."""
+    now = settings.source.connection
+    if settings.source.pushed or (before := only_other_source(conn, settings.name, now)) is None:
+        return
+    raise ConfigurationError(
+        f"{settings.name} has read from a connection named {before} so far, and its source is now {now}, whose records "
+        f"would all be new and be made a second time. Give the connection the name {before} again; its address and "
+        "user may be others. Another system is read by a sync of another name."
+    )
 
 
 def _first_window(state: SyncState, size: int) -> Window | None:

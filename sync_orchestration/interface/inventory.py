@@ -1,4 +1,4 @@
-"""The keys that an inventory of a source has met, kept in the database while it goes on."""
+"""The keys that an inventory of a source has met, kept in the database while it goes on; and those that nothing met."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -35,3 +35,9 @@ def unseen_keys(conn: Connection[Any], sync: str, *, before: datetime) -> list[s
     conn.execute(query("analyze_inventory"))
     with conn.cursor(row_factory=scalar_row) as cur:
         return [str(key) for key in cur.execute(query("unseen_keys"), {"sync": sync, "before": before})]
+
+
+def keys_not_seen(conn: Connection[Any], sync: str, since: datetime) -> list[str]:
+    """Return the keys of the records that were not landed since then, in order; those of deletes are left out."""
+    with conn.cursor(row_factory=scalar_row) as cur:
+        return [str(key) for key in cur.execute(query("keys_not_seen"), {"sync": sync, "since": since})]

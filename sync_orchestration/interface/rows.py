@@ -154,12 +154,6 @@ def land_missing(
     return missing
 
 
-def keys_not_seen(conn: Connection[Any], sync: str, since: datetime) -> list[str]:
-    """Return the keys of the records that were not landed since then, in order; those of deletes are left out."""
-    with conn.cursor(row_factory=scalar_row) as cur:
-        return [str(key) for key in cur.execute(query("keys_not_seen"), {"sync": sync, "since": since})]
-
-
 def _stage(cur: Any, records: Iterable[LandedRecord]) -> None:
     cur.execute(query("create_staging"))
     with cur.copy(query("copy_staging")) as copy:

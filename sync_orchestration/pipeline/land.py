@@ -8,6 +8,7 @@ from typing import Any
 from psycopg import Connection
 
 from sync_orchestration.interface import rows
+from sync_orchestration.interface.inventory import keys_not_seen
 from sync_orchestration.interface.state import SyncState, change_state, database_time, lock_state, read_state
 from sync_orchestration.pipeline.ahead import one_ahead
 from sync_orchestration.pipeline.chunk import Chunk
@@ -155,7 +156,7 @@ class Reader:
         A list that is paged by number skips a record when an earlier one goes.
         """
         if begun.baseline_seen is not None:
-            unlisted = rows.keys_not_seen(self.conn, self.landing.sync, begun.baseline_seen)
+            unlisted = keys_not_seen(self.conn, self.landing.sync, begun.baseline_seen)
             self.fetch_again([Change(key, "update", 0) for key in unlisted])
 
     def _land_changes(self, state: SyncState, until: int | None) -> None:

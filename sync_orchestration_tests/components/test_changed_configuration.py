@@ -102,6 +102,20 @@ def test_a_sensor_that_was_started_before_the_change_does_not_take_it_back(sent:
     assert isinstance(sent.tick(), dg.RunRequest), "and goes on to look for news"
 
 
+def test_a_source_under_another_name_is_refused_before_every_record_is_made_again(sent: Exchange) -> None:
+    name = sent.project.syncs[OUT].source.connection
+    sent.connections = {**sent.connections, "odoo_prod": sent.connections[name]}
+    sent.changed(OUT, lambda attributes: attributes["source"].update(connection="odoo_prod"))
+    before = sent.rows()
+    refused = f"odoo_to_rest has read from a connection named {name} so far, and its source is now odoo_prod"
+    assert refused in str(sent.tick())
+    assert refused in (sent.sync().problem or "")
+    assert sent.rows() == before
+    sent.changed(OUT, lambda attributes: attributes["source"].update(connection=name))
+    assert sent.sync().problem is None
+    assert sent.rows().keys() == before.keys()
+
+
 def test_every_shipped_sync_remembers_its_yaml(own_project: Project) -> None:
     for settings in own_project.syncs.values():
         assert settings._file is not None

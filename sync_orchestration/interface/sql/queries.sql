@@ -67,6 +67,12 @@ WHERE sync = %(sync)s AND operation <> 'delete' AND received_at < %(since)s ORDE
 -- name: rebase_positions
 UPDATE sync.interface_row SET position = %(position)s WHERE sync = %(sync)s AND position > %(position)s
 
+-- name: only_other_source
+SELECT source_system FROM sync.interface_row
+WHERE sync = %(sync)s AND NOT EXISTS (
+    SELECT 1 FROM sync.interface_row r WHERE r.sync = %(sync)s AND r.source_system = %(source_system)s)
+LIMIT 1
+
 -- name: keys_of_window
 SELECT record_key FROM sync.interface_row
 WHERE sync = %(sync)s AND partition_key = %(partition_key)s ORDER BY record_key
