@@ -205,8 +205,8 @@ def _fresh_windows(conn: psycopg.Connection[Any], settings: SyncSettings, source
         # Full of what was landed before, and short of the cursor: what is new comes after it.
         start = page.next_position
         page = source.peek(start)
-    if not page.changes and state.recent_positions:
-        # What was listed before is listed no more: a feed that is off looks like one without changes.
+    if not page.changes:
+        # A feed that is off looks like one without changes; usually the overlap lists some that were read before.
         refuse_foreign_history(state, head_of(source, conn, settings.name))
     # A page can be full of what was landed before; then what follows it begins at the cursor.
     follows = page.more and page.next_position >= cursor

@@ -13,7 +13,7 @@ from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.interface import rows
 from sync_orchestration.interface.rows import Scope, Settlement, hire_worker
 from sync_orchestration.interface.state import database_time, read_state
-from sync_orchestration.pipeline.errors import FeedResetError, UnavailableError
+from sync_orchestration.pipeline.errors import FeedResetError, TrackingOffError, UnavailableError
 from sync_orchestration.pipeline.land import Reader
 from sync_orchestration.pipeline.landing import Landing
 from sync_orchestration.pipeline.passes import RetryPolicy, running_pass
@@ -174,6 +174,16 @@ def test_a_source_that_asks_for_patience_is_not_asked_again_before(db: Conn, bas
     next_try = read_state(db, sync.name).next_try
     assert next_try is not None
     assert next_try > database_time(db) + timedelta(seconds=500)
+
+
+def test_a_feed_that_is_off_is_not_taken_for_one_without_changes(db: Conn) -> None:
+    """Also where the overlap lists nothing that was read before."""
+    sync = Sync(db, overlap=0)
+    sync.source.put("a", name="A")
+    sync.run_until_idle()
+    sync.source.tracking = False
+    with pytest.raises(TrackingOffError):
+        sync.plan()
 
 
 def test_a_rewound_source_is_refused_before_any_run(db: Conn) -> None:
