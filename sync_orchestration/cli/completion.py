@@ -10,6 +10,7 @@ from contextlib import suppress
 import typer
 
 from sync_orchestration.cli.defs_folder import defs_folders, kinds, sync_names
+from sync_orchestration.cli.usage import UsageError
 
 _MOST_KEYS = 50
 _SECONDS = 1
@@ -47,7 +48,7 @@ def _failing_keys(sync: str, prefix: str) -> list[str]:
     from sync_orchestration.interface.embedded import EmbeddedPostgresError  # noqa: PLC0415
     from sync_orchestration.interface.single import failing_keys_like  # noqa: PLC0415
 
-    with suppress(psycopg.Error, EmbeddedPostgresError, OSError, ValueError):
+    with suppress(psycopg.Error, EmbeddedPostgresError, OSError, ValueError, UsageError):
         if url := _running_database():
             limit = f"-c statement_timeout={_QUERY_MILLISECONDS}"
             with psycopg.connect(url, autocommit=True, connect_timeout=_SECONDS, options=limit) as conn:

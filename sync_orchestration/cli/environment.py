@@ -7,6 +7,7 @@ from pathlib import Path
 from dotenv import dotenv_values, load_dotenv
 
 from sync_orchestration.cli.services import dagster_environment, prepare_dagster_home
+from sync_orchestration.cli.usage import UsageError
 from sync_orchestration.interface.database import connect, database_url, state_dir
 from sync_orchestration.interface.private_folder import private_folder, write_private
 
@@ -19,7 +20,10 @@ def load_settings() -> bool:
     Returns True when the demo's are used. What is set in the environment always wins; whoever has exported the address
     of one of the demo's servers, to break a record there, still means the demo.
     """
-    load_dotenv(Path(".env"), override=False)
+    try:
+        load_dotenv(Path(".env"), override=False)
+    except UnicodeDecodeError:
+        raise UsageError("The file .env is not UTF-8; save it as UTF-8.") from None
     demo = {name: value for name, value in dotenv_values(demo_file()).items() if value is not None}
     ours = {name: value for name, value in os.environ.items() if name.startswith(_CONNECTION_PREFIXES)}
     if not demo or not ours.items() <= demo.items():

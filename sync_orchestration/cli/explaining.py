@@ -9,7 +9,8 @@ from rich.table import Table
 
 from sync_orchestration.cli.environment import load_settings
 from sync_orchestration.cli.headless import chosen
-from sync_orchestration.cli.output import UsageError, out, print_json, shown
+from sync_orchestration.cli.output import out, print_json, shown
+from sync_orchestration.cli.usage import UsageError
 from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.metadata import shorten
 from sync_orchestration.components.story import NextWrite, Story, nearest_keys, read_stories

@@ -5,7 +5,8 @@ from contextlib import nullcontext
 
 from sync_orchestration.cli.environment import load_settings, use_state_folder
 from sync_orchestration.cli.narrator import narrating
-from sync_orchestration.cli.output import UsageError, err, out, print_failing, print_summary
+from sync_orchestration.cli.output import err, out, print_failing, print_summary
+from sync_orchestration.cli.usage import UsageError
 from sync_orchestration.components.database import InterfaceDatabase
 from sync_orchestration.components.headless import RunReport, bring_up_to_date, dagster_instance, run_job
 from sync_orchestration.definitions import Project, load_project

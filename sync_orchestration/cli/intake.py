@@ -11,9 +11,10 @@ from pathlib import Path
 import uvicorn
 
 from sync_orchestration.cli.environment import load_settings, use_state_folder
-from sync_orchestration.cli.output import UsageError, out
+from sync_orchestration.cli.output import out
 from sync_orchestration.cli.services import accepts, dagster_environment
 from sync_orchestration.cli.supervisor import Service
+from sync_orchestration.cli.usage import UsageError
 from sync_orchestration.components.headless import dagster_instance
 from sync_orchestration.components.intake import (
     IntakeModel,

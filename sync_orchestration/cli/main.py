@@ -74,7 +74,7 @@ def demo(
 ) -> None:
     """Run everything on stand-in servers, with a made-up company of 2,000 partners and 1,500 contractors."""
     from sync_orchestration.cli import demo as demo_module
-    from sync_orchestration.cli.output import UsageError
+    from sync_orchestration.cli.usage import UsageError
 
     with plain_errors():
         if odoo not in (18, 19):
@@ -264,7 +264,7 @@ def intake(
 
 @app.command(epilog=_examples("docs", "docs --folder docs/interface"))
 def docs(
-    folder: Annotated[Path, typer.Option(help="Where to write.")] = Path("docs/interface"),
+    folder: Annotated[Path, typer.Option(help="Where to write.", file_okay=False)] = Path("docs/interface"),
 ) -> None:
     """Write the interface documentation for senders: OpenAPI, a Postman collection, a page for each sync."""
     from sync_orchestration.cli import intake as intake_module

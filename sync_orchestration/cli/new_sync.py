@@ -8,7 +8,8 @@ from pathlib import Path
 
 from sync_orchestration.cli.defs_folder import defs_folder, kinds, schema_file, template
 from sync_orchestration.cli.environment import load_settings
-from sync_orchestration.cli.output import UsageError, out, shown
+from sync_orchestration.cli.output import out, shown
+from sync_orchestration.cli.usage import UsageError
 from sync_orchestration.components.connections import Connection
 from sync_orchestration.definitions import load_project
 

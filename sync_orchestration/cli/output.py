@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from sync_orchestration.cli.supervisor import ServiceFailedError
+from sync_orchestration.cli.usage import UsageError
 from sync_orchestration.components.headless import COUNTED, RunReport
 from sync_orchestration.interface.database import DatabaseError
 from sync_orchestration.interface.embedded import EmbeddedPostgresError
@@ -28,10 +29,6 @@ err = Console(stderr=True, highlight=False, soft_wrap=True, width=None if sys.st
 def shown(text: object) -> str:
     """Return a text from outside so that a table or a sentence shows it as it is: no mark-up, nothing of a terminal."""
     return escape(plain(str(text)))
-
-
-class UsageError(Exception):
-    """The command was called wrongly; exit code 2."""
 
 
 @contextmanager

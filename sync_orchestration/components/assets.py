@@ -169,8 +169,8 @@ def lookup_asset(settings: SyncSettings, lookup: LookupSettings) -> dg.AssetsDef
             with running_pass(conn, settings.name, settings.retry_policy, settings.config_hash, to_its_end=False):
                 opened = OpenLookup.of(settings, getattr(context.resources, connection))
                 enquiry = opened.enquiry(conn)
-                payloads = waiting_payloads(conn, settings.name, context.partition_keys)
-                enquiry.ask_about(payloads)
+                for window in context.partition_keys:  # one by one, so that memory holds the answers of one at most
+                    enquiry.ask_about(waiting_payloads(conn, settings.name, [window]))
             known, found, asked_at = answers_summary(conn, opened.lookup.name)
         counts = {
             "numbers": enquiry.counts.numbers,

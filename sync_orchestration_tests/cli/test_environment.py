@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sync_orchestration.cli.environment import load_settings, write_demo_file
+from sync_orchestration.cli.usage import UsageError
 
 DEMO = {
     "FLEXI_URL": "http://127.0.0.1:1",
@@ -47,6 +48,12 @@ def test_the_demo_s_rows_are_looked_for_in_the_demo_s_database(tmp_path: Path) -
     (tmp_path / ".env").write_text("SYNC_POSTGRES_URL=postgresql://real/rows\n")
     assert load_settings()
     assert (os.environ["SYNC_POSTGRES_URL"], os.environ["SYNC_STATE_DIR"]) == ("", "/the/demo")
+
+
+def test_settings_that_are_no_utf_8_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes("FLEXI_USER=Jiří\n".encode("cp1250"))
+    with pytest.raises(UsageError, match="not UTF-8"):
+        load_settings()
 
 
 def test_another_system_of_ones_own_is_never_mixed_with_the_demo() -> None:

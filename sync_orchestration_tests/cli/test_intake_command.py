@@ -16,9 +16,9 @@ import requests
 
 from sync_orchestration.cli.demo import _all_settled
 from sync_orchestration.cli.intake import intake_service, serving, write_documentation
-from sync_orchestration.cli.output import UsageError
 from sync_orchestration.cli.samples import push_samples
 from sync_orchestration.cli.services import free_port
+from sync_orchestration.cli.usage import UsageError
 from sync_orchestration.components.headless import bring_up_to_date
 from sync_orchestration_tests.cli.test_cli import COMMAND, call, complaint
 from sync_orchestration_tests.components.places import NewPlace, Place

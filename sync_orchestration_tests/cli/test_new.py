@@ -10,7 +10,7 @@ import pytest
 from sync_orchestration import defs as own_folder
 from sync_orchestration.cli.defs_folder import kinds
 from sync_orchestration.cli.new_sync import new_sync
-from sync_orchestration.cli.output import UsageError
+from sync_orchestration.cli.usage import UsageError
 from sync_orchestration.components.headless import bring_up_to_date
 from sync_orchestration.definitions import Project, load_project
 from sync_orchestration_tests.cli.test_cli import call, complaint
