@@ -57,4 +57,4 @@ def _lines(axes: Any, panel: Panel) -> None:
     axes.set_xscale("log")
     axes.set_ylim(bottom=0)
     if len(panel.values) > 1:
-        axes.legend(loc="lower right", frameon=False)
+        axes.legend(loc="best", frameon=False)
