@@ -15,7 +15,8 @@ from sync_orchestration.interface.rows import Operation, Payload, Status
 class SettledRow:
     """A row as another sync left it; `settled_version` is unique, grows with every settling, and has gaps.
 
-    `status` is that of the last settling, also while the row waits to be settled anew.
+    `status` is that of the last settling, also while the row waits to be settled anew. A failure for a passing reason
+    settles nothing: `is_open` is True from then on until the row settles, and `status` is what it was before.
     """
 
     record_key: str
@@ -23,6 +24,7 @@ class SettledRow:
     settled_version: int
     payload: Payload | None
     status: Status
+    is_open: bool
 
     @property
     def is_there(self) -> bool:

@@ -25,7 +25,8 @@ WAITS = "waits_for_record"
 
 @dataclass(frozen=True, slots=True)
 class Precedence:
-    """Another sync whose word counts more: on target records that are its own too, it alone decides its `fields`.
+    """Another sync whose word counts more: on target records that are its own too, it alone decides its `fields`,
+    and whether they are deleted.
 
     `owned` tells which of some target ids are linked to that sync.
     """
@@ -104,7 +105,7 @@ def plan_writes(
     Raises SyncError when the target cannot be read.
     """
     planned = [_skipped_or_deleted(row, translation) for row in rows]
-    done = [plan for plan in planned if plan is not None]
+    done = _leaving([plan for plan in planned if plan is not None], translation.precedence)
     open_rows = [row for row, plan in zip(rows, planned, strict=True) if plan is None]
     enriched, unanswered = _enriched(open_rows, translation)
     records, failed = _target_records(enriched, translation, target)
@@ -297,3 +298,19 @@ def _yielding(plan: PlannedWrite, precedence: Precedence | None, owned: set[str]
     error = RecordError("precedence", ", ".join(sorted(lost)), reason)
     action: Action = "update" if kept or not plan.current.linked else "skip"
     return replace(plan, action=action, record=record, changes=kept, errors=(error,), reason=reason)
+
+
+def _leaving(planned: Sequence[PlannedWrite], precedence: Precedence | None) -> list[PlannedWrite]:
+    """Leave target records to the sync with precedence that has them too: it alone decides whether they are deleted."""
+    ids = [plan.row.target_id for plan in planned if plan.action == "delete" and plan.row.target_id is not None]
+    if precedence is None or not ids:
+        return list(planned)
+    owned = precedence.owned(ids)
+    reason = f"{precedence.sync} has precedence: the record is its own too, so it is not deleted"
+    error = RecordError("precedence", None, reason)
+    return [
+        replace(plan, action="skip", errors=(error,), reason=reason)
+        if plan.action == "delete" and plan.row.target_id in owned
+        else plan
+        for plan in planned
+    ]

@@ -87,7 +87,7 @@ SKIPPED: Mapping[str, str] = {
     "skipped": "The record does not meet `when`, or there is nothing to write; the message says which.",
     "skipped_by_person": "A person left the record out, until it changes; the message says who and why.",
     "kept": "It is gone from the source and stays in the target, as `deletion: keep` says.",
-    "precedence": "Another sync decides on this record; the message says what this one would have changed.",
+    "precedence": "Another sync decides on this record, deletes too; the message says what is left to it.",
     "empty": "There is no number to ask a register for.",
     "zeros": "The number is only zeros.",
     "foreign": "A foreign company's number, which the register does not hold.",

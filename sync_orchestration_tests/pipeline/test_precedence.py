@@ -1,5 +1,6 @@
 """Two syncs write one record: the one with precedence decides, the other links it and says what it lost."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -105,3 +106,32 @@ def test_without_a_quarrel_precedence_changes_nothing(
     plan = planned(held, name="Same" if action == "unchanged" else "New", **options)
     assert (plan.action, plan.reason) == (action, None)
     assert action == "unchanged" or record(plan).values == {"name": "New"}
+
+
+@pytest.mark.parametrize(
+    ("target_id", "owned", "action"),
+    [
+        pytest.param("x:1", True, "skip", id="the other sync has the record too"),
+        pytest.param("x:1", False, "delete", id="it is this sync's alone"),
+        pytest.param(None, True, "delete", id="it was never written"),
+    ],
+)
+def test_a_record_that_the_other_sync_has_too_is_not_deleted(target_id: str | None, owned: bool, action: str) -> None:
+    asked: list[str] = []
+
+    def owned_by_other(ids: Sequence[str]) -> set[str]:
+        asked.extend(ids)
+        return set(ids) if owned else set()
+
+    translation = Translation(
+        mapping=compile_mapping({"name": "name"}, []),
+        external_id=lambda key: f"x:{key}",
+        precedence=Precedence(OTHER, frozenset({"name"}), owned_by_other),
+    )
+    row = ClaimedRow("s", "src", "1", "e", "delete", 1, None, [], 0, target_id, False)
+    (plan,) = plan_writes([row], translation, Shared(stored={"x:1": {"name": "Old"}}), lambda _ids: set())
+    assert plan.action == action
+    assert asked == ([] if target_id is None else [target_id])
+    if action == "skip":
+        assert plan.reason == "flexi_partners has precedence: the record is its own too, so it is not deleted"
+        assert [(e.code, e.field) for e in plan.errors] == [("precedence", None)]
