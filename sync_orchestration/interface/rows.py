@@ -341,9 +341,12 @@ def known_targets(conn: Connection[Any], sync: str, target_ids: Sequence[str]) -
 
 
 @contextmanager
-def adoption_lock(conn: Connection[Any], sync: str, *, wanted: bool) -> Iterator[None]:
-    """Let one worker of a sync at a time look for target records to adopt, so that none is adopted twice."""
-    params = {"lock_class": _ADOPTION_LOCKS, "sync": sync}
+def adoption_lock(conn: Connection[Any], target_system: str, model: str, *, wanted: bool) -> Iterator[None]:
+    """Let one worker at a time look for records of a target's model to adopt, so that none is adopted or made twice.
+
+    Two syncs may write the same model, and each finds what the other has made only when that is there.
+    """
+    params = {"lock_class": _ADOPTION_LOCKS, "place": f"{target_system} {model}"}
     if wanted:
         conn.execute(query("lock_adoption"), params)
     try:

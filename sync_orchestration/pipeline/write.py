@@ -107,7 +107,8 @@ class Writer:
 
     def _write_ready(self, batch: list[ClaimedRow], known: int, deletes: int) -> list[PlannedWrite]:
         """Write the rows that wait for no other; returns those that do."""
-        with rows.adoption_lock(self.conn, self.writing.sync, wanted=any(row.target_id is None for row in batch)):
+        system, wanted = self.writing.target_system, any(row.target_id is None for row in batch)
+        with rows.adoption_lock(self.conn, system, self.target.model, wanted=wanted):
             planned = plan_writes(batch, self.writing.translation, self.target, self._linked_elsewhere)
             ready = self._hold_flood([plan for plan in planned if plan.action != "wait"], known, deletes)
             started_at = database_time(self.conn)

@@ -287,13 +287,20 @@ def test_links_to_the_target_are_those_of_records_that_should_be_there(worker: W
     assert rows.known_targets(conn, SYNC, ["1", "2", "3"]) == {"1", "2"}
 
 
+PLACE = ("odoo", "res.partner")
+
+
 def test_one_worker_at_a_time_looks_for_records_to_adopt(database_url: str, conn: Conn) -> None:
     with connect(database_url) as other:
         other.execute("SET lock_timeout = '50ms'")
-        with rows.adoption_lock(conn, SYNC, wanted=True):
-            with pytest.raises(psycopg.errors.LockNotAvailable), rows.adoption_lock(other, SYNC, wanted=True):
+        with rows.adoption_lock(conn, *PLACE, wanted=True):
+            with pytest.raises(psycopg.errors.LockNotAvailable), rows.adoption_lock(other, *PLACE, wanted=True):
                 pass
-            with rows.adoption_lock(other, SYNC, wanted=False), rows.adoption_lock(other, "other", wanted=True):
+            with rows.adoption_lock(other, *PLACE, wanted=False):
                 pass
-        with rows.adoption_lock(other, SYNC, wanted=True):
+            with rows.adoption_lock(other, PLACE[0], "res.users", wanted=True):
+                pass
+            with rows.adoption_lock(other, "another odoo", PLACE[1], wanted=True):
+                pass
+        with rows.adoption_lock(other, *PLACE, wanted=True):
             pass

@@ -692,3 +692,45 @@ def test_where_deletes_are_kept_out_a_record_stays_and_is_the_same_one_when_it_c
     assert sync.write() == WriteCounts(processed=1)
     assert sync.names() == {"a": "Alfa", "b": "b"}
     assert sync.row("a")["target_id"] == at_first
+
+
+@dataclass
+class Adopting(ToyTarget):
+    """A target that links a record without an external id to the one that has the same name, as match_on does."""
+
+    model: str = "companies"
+
+    def current(self, records: Sequence[TargetRecord]) -> Mapping[str, CurrentRecord | RecordError]:
+        found = dict(super().current(records))
+        ids = {values["name"]: target_id for target_id, values in self.stored.items()}
+        for record in records:
+            if record.key not in found and (target_id := ids.get(record.values["name"])) is not None:
+                found[record.key] = CurrentRecord(target_id, self.stored[target_id], linked=False)
+        return found
+
+    def upsert(self, records: Sequence[TargetRecord], current: Mapping[str, CurrentRecord]) -> Mapping[str, Outcome]:
+        linked = [replace(r, external_id=current[r.key].target_id) if r.key in current else r for r in records]
+        return super().upsert(linked, current)
+
+
+def test_two_syncs_that_write_one_model_at_once_make_one_company_once(db: Conn, pipeline_url: str) -> None:
+    first, second = (
+        Sync(db, target=Adopting(), translation=replace(TRANSLATION, external_id=f"{of}_{{}}".format))
+        for of in ("flexi", "contractors")
+    )
+    second.target.stored = first.target.stored
+    first.land(one={"name": "Alfa"})
+    second.land(another={"name": "Alfa"})
+    with connect(pipeline_url) as other:
+        other.execute("SET lock_timeout = '50ms'")
+
+        def the_other_run(_number: int, what: str) -> None:
+            if what == "upsert":
+                with pytest.raises(psycopg.errors.LockNotAvailable):
+                    second.writer(other).write(Scope())
+
+        first.target.before = the_other_run
+        assert first.write() == WriteCounts(processed=1)
+        second.writer(other).write(Scope())
+    assert list(first.target.stored) == ["flexi_one"]
+    assert first.row("one")["target_id"] == second.row("another")["target_id"] == "flexi_one"

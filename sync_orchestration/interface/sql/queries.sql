@@ -243,10 +243,10 @@ SELECT pg_advisory_unlock_shared(%(queue)s, hashtext(%(server)s))
 SELECT target_id FROM sync.interface_row WHERE sync = %(sync)s AND target_id = ANY(%(target_ids)s)
 
 -- name: lock_adoption
-SELECT pg_advisory_lock(%(lock_class)s, hashtext(%(sync)s))
+SELECT pg_advisory_lock(%(lock_class)s, hashtext(%(place)s))
 
 -- name: unlock_adoption
-SELECT pg_advisory_unlock(%(lock_class)s, hashtext(%(sync)s))
+SELECT pg_advisory_unlock(%(lock_class)s, hashtext(%(place)s))
 
 -- name: count_known
 SELECT count(*) FILTER (WHERE target_id IS NOT NULL) AS known,
