@@ -60,3 +60,32 @@ def relatives(conn: Connection[Any], sync: str, source_system: str, keys: Collec
         key: Relative(status, operation, target_id)
         for key, status, operation, target_id in conn.execute(query("relatives"), params)
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A record of a sync that a target record is."""
+
+    source_system: str
+    record_key: str
+    operation: Operation
+    status: Status
+
+    @property
+    def is_leaving(self) -> bool:
+        """True when the record is gone from its source, dealt with or not."""
+        return self.operation == "delete"
+
+    @property
+    def is_gone(self) -> bool:
+        """True when that has been dealt with."""
+        return self.is_leaving and self.status in ("processed", "skipped")
+
+
+def holders(conn: Connection[Any], sync: str, target_ids: Collection[str]) -> dict[str, list[Holder]]:
+    """Return the records of the sync that are linked to these target records, by target id."""
+    found: dict[str, list[Holder]] = {}
+    params = {"sync": sync, "target_ids": list(target_ids)}
+    for target_id, *holder in conn.execute(query("holders"), params):
+        found.setdefault(target_id, []).append(Holder(*holder))
+    return found

@@ -14,6 +14,7 @@ from sync_orchestration.mapping.scrub import SENSITIVE_NAMES, scrub
 from sync_orchestration.pipeline.lookup import Question
 from sync_orchestration.pipeline.protocols import CurrentRecord, Target, TargetRecord
 from sync_orchestration.pipeline.spans import span
+from sync_orchestration.pipeline.taken import Holders, Taken, taken_external_ids
 
 Action = Literal["create", "update", "delete", "unchanged", "skip", "fail", "wait"]
 
@@ -97,11 +98,11 @@ def plan_writes(
     rows: Sequence[ClaimedRow],
     translation: Translation,
     target: Target,
-    already_linked: Callable[[Sequence[str]], set[str]],
+    holders: Callable[[Sequence[str]], Holders],
 ) -> list[PlannedWrite]:
     """Decide for each row what its write would be; reads the target, writes nothing.
 
-    `already_linked` tells which target ids belong to other rows of this sync and so cannot be adopted.
+    `holders` tells which records of this sync target ids belong to: those cannot be adopted, nor written as others.
     Raises SyncError when the target cannot be read.
     """
     planned = [_skipped_or_deleted(row, translation) for row in rows]
@@ -109,14 +110,35 @@ def plan_writes(
     open_rows = [row for row, plan in zip(rows, planned, strict=True) if plan is None]
     enriched, unanswered = _enriched(open_rows, translation)
     records, failed = _target_records(enriched, translation, target)
-    current = target.current([record for _, record, _ in records])
-    current = _without_foreign_links(current, already_linked)
+    writes = [(row, record) for row, record, _ in records]
+    # A delete of what was never written could be that of another's record.
+    deletes = [(p.row, p.record) for p in done if p.action == "delete" and p.record and p.row.target_id is None]
+    current = target.current([record for _, record in [*writes, *deletes]])
+    held = holders(_unsure_ids([*writes, *deletes], current))
+    taken = taken_external_ids(writes, deletes, current, held, lambda row: _external_id(row, translation))
+    done = [replace(p, action="unchanged") if p.row.record_key in taken else p for p in done]
+    current = {record.key: current[record.key] for _, record in writes if record.key in current}
+    current = _without_foreign_links(current, set(held))
     owned = _owned(current, translation.precedence)
     compared = [
         replace(_compared(row, record, current.get(record.key), target, translation), relatives=named)
+        if record.key not in taken
+        else _refused(row, record, taken[record.key])
         for row, record, named in records
     ]
     return done + unanswered + failed + [_yielding(plan, translation.precedence, owned) for plan in compared]
+
+
+def _unsure_ids(
+    records: Sequence[tuple[ClaimedRow, TargetRecord]], current: Mapping[str, CurrentRecord | RecordError]
+) -> list[str]:
+    """Return the ids of what the target has for records that may be another's."""
+    found = ((row, current.get(record.key)) for row, record in records)
+    return [c.target_id for row, c in found if isinstance(c, CurrentRecord) and (row.target_id is None or not c.linked)]
+
+
+def _refused(row: ClaimedRow, record: TargetRecord, taken: Taken) -> PlannedWrite:
+    return PlannedWrite(row, "wait" if taken.passes else "fail", record, errors=(taken.error,))
 
 
 def _enriched(
@@ -183,7 +205,7 @@ def _target_records(
 def _target_record(row: ClaimedRow, translation: Translation, values: Mapping[str, Any]) -> TargetRecord:
     return TargetRecord(
         key=row.record_key,
-        external_id=translation.external_id(translation.identity(row)),
+        external_id=_external_id(row, translation),
         values=values,
         target_id=row.target_id,
         seen=row.payload,
@@ -192,6 +214,10 @@ def _target_record(row: ClaimedRow, translation: Translation, values: Mapping[st
         in_doubt=row.in_doubt,
         processed_at=row.processed_at,
     )
+
+
+def _external_id(row: ClaimedRow, translation: Translation) -> str:
+    return translation.external_id(translation.identity(row))
 
 
 def _awaited(record: MappedRecord, found: Mapping[Reference, Any]) -> str | None:
@@ -237,12 +263,9 @@ def _relatives(
 
 
 def _without_foreign_links(
-    current: Mapping[str, CurrentRecord | RecordError],
-    already_linked: Callable[[Sequence[str]], set[str]],
+    current: Mapping[str, CurrentRecord | RecordError], taken: set[str]
 ) -> dict[str, CurrentRecord | RecordError]:
     """Drop adoptions of target records that another source record has, or that an earlier one of the batch takes."""
-    adopted = [c.target_id for c in current.values() if isinstance(c, CurrentRecord) and not c.linked]
-    taken = already_linked(adopted) if adopted else set()
     kept: dict[str, CurrentRecord | RecordError] = {}
     for key, found in current.items():
         if isinstance(found, CurrentRecord) and not found.linked:

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 from psycopg import Connection
 
-from sync_orchestration.interface.looks import KnownRow, due_rows, known_rows
-from sync_orchestration.interface.rows import ClaimedRow, Operation, Payload, known_targets
+from sync_orchestration.interface.looks import KnownRow, due_rows, holders, known_rows
+from sync_orchestration.interface.rows import ClaimedRow, Operation, Payload
 from sync_orchestration.interface.state import SyncState, read_state
 from sync_orchestration.mapping.diff import payload_hash
 from sync_orchestration.mapping.records import RecordError, Reference
@@ -18,6 +18,7 @@ from sync_orchestration.mapping.scrub import scrub
 from sync_orchestration.pipeline.landing import Landing
 from sync_orchestration.pipeline.plan import PlannedWrite, Translation, plan_writes
 from sync_orchestration.pipeline.protocols import Change, CurrentRecord, Outcome, Source, Target, TargetRecord
+from sync_orchestration.pipeline.taken import Holders
 
 COLUMNS = ["action", "record_key", "field", "before", "after"]
 _NOT_MADE = -1
@@ -142,10 +143,10 @@ def look_at(
 ) -> list[PlannedWrite]:
     """Plan what a run would do with these rows, on a target that is only looked at. Raises SyncError."""
 
-    def linked_elsewhere(target_ids: Sequence[str]) -> set[str]:
-        return known_targets(conn, sync, target_ids)
+    def held(target_ids: Sequence[str]) -> Holders:
+        return holders(conn, sync, target_ids) if target_ids else {}
 
-    return plan_writes(rows, translation, _ReadOnly(target), linked_elsewhere)
+    return plan_writes(rows, translation, _ReadOnly(target), held)
 
 
 @dataclass(frozen=True, slots=True)

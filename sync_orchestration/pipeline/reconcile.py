@@ -44,7 +44,7 @@ def compare(
     for page in source.snapshot(None):
         seen.update(record.key for record in page)
         rows = [_row(record, links.get(record.key), sensitive) for record in page]
-        for plan in plan_writes(rows, translation, target, lambda _: set()):
+        for plan in plan_writes(rows, translation, target, lambda _: {}):
             found.extend(_findings(plan))
     found.extend((key, "left over", "", "", link.target_id) for key, link in links.items() if key not in seen)
     return Comparison(len(seen), pd.DataFrame(found, columns=COLUMNS, dtype="string"))

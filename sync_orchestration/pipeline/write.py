@@ -10,6 +10,7 @@ from psycopg import Connection
 
 from sync_orchestration.interface import requeue, rows
 from sync_orchestration.interface.attempts import Attempt, log_attempts
+from sync_orchestration.interface.looks import holders
 from sync_orchestration.interface.rows import ClaimedRow, Scope, Settlement, Worker
 from sync_orchestration.interface.state import change_state, database_time, lock_state
 from sync_orchestration.mapping.records import RecordError
@@ -20,6 +21,7 @@ from sync_orchestration.pipeline.passes import progress
 from sync_orchestration.pipeline.plan import PlannedWrite, Translation, plan_writes
 from sync_orchestration.pipeline.protocols import Observer, Outcome, PartlyDoneError, Target
 from sync_orchestration.pipeline.spans import span
+from sync_orchestration.pipeline.taken import Holders
 
 _RETRY_DELAYS = [timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6)]
 
@@ -109,7 +111,7 @@ class Writer:
         """Write the rows that wait for no other; returns those that do."""
         system, wanted = self.writing.target_system, any(row.target_id is None for row in batch)
         with rows.adoption_lock(self.conn, system, self.target.model, wanted=wanted):
-            planned = plan_writes(batch, self.writing.translation, self.target, self._linked_elsewhere)
+            planned = plan_writes(batch, self.writing.translation, self.target, self._holders)
             ready = self._hold_flood([plan for plan in planned if plan.action != "wait"], known, deletes)
             started_at = database_time(self.conn)
             outcomes, fault = self._apply(ready)
@@ -120,8 +122,8 @@ class Writer:
             raise fault
         return [plan for plan in planned if plan.action == "wait"]
 
-    def _linked_elsewhere(self, target_ids: Sequence[str]) -> set[str]:
-        return rows.known_targets(self.conn, self.writing.sync, target_ids)
+    def _holders(self, target_ids: Sequence[str]) -> Holders:
+        return holders(self.conn, self.writing.sync, target_ids) if target_ids else {}
 
     def _hold_flood(self, planned: list[PlannedWrite], known: int, deletes: int) -> list[PlannedWrite]:
         guard = self.writing.guard

@@ -32,6 +32,10 @@ FAILED: Mapping[str, Mapping[str, tuple[str, str]]] = {
             "Another record of this sync, which it names, is not written yet.",
             "None: it follows by itself. `explain` the other one if it does not.",
         ),
+        "already_linked": (
+            "Its key gives the external id that another record of this sync has, e.g. `AB 1` and `AB_1`.",
+            "Change one of the keys in the source, or delete one of the two; then `retry`.",
+        ),
         "delete_held": (
             "The guard against floods of deletes holds it.",
             "If the deletes are right: `retry SYNC --confirm-deletes`.",

@@ -45,7 +45,7 @@ def planned(
         precedence=first if precedence else None,
     )
     row = ClaimedRow("s", "src", "1", "e", "update", 1, values, [], 0, None, False)
-    (plan,) = plan_writes([row], translation, target, lambda _ids: set())
+    (plan,) = plan_writes([row], translation, target, lambda _ids: {})
     return plan
 
 
@@ -129,7 +129,7 @@ def test_a_record_that_the_other_sync_has_too_is_not_deleted(target_id: str | No
         precedence=Precedence(OTHER, frozenset({"name"}), owned_by_other),
     )
     row = ClaimedRow("s", "src", "1", "e", "delete", 1, None, [], 0, target_id, False)
-    (plan,) = plan_writes([row], translation, Shared(stored={"x:1": {"name": "Old"}}), lambda _ids: set())
+    (plan,) = plan_writes([row], translation, Shared(stored={"x:1": {"name": "Old"}}), lambda _ids: {})
     assert plan.action == action
     assert asked == ([] if target_id is None else [target_id])
     if action == "skip":

@@ -734,3 +734,92 @@ def test_two_syncs_that_write_one_model_at_once_make_one_company_once(db: Conn, 
         second.writer(other).write(Scope())
     assert list(first.target.stored) == ["flexi_one"]
     assert first.row("one")["target_id"] == second.row("another")["target_id"] == "flexi_one"
+
+
+UNDERSCORED = replace(TRANSLATION, external_id=lambda key: f"toy_{key.replace(' ', '_')}")
+TAKEN = (
+    "its external id toy_AB_1 is already that of the record 'AB 1': the two would overwrite each other; change one of "
+    "the keys in the source"
+)
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in one batch", "one after the other"])
+def test_of_two_keys_with_one_external_id_the_second_fails(db: Conn, together: bool) -> None:
+    sync = Sync(db, translation=UNDERSCORED)
+    sync.land(**{"AB 1": {}})
+    if not together:
+        sync.write()
+    sync.land(AB_1={})
+    sync.write()
+    assert sync.statuses() == {"AB 1": "processed", "AB_1": "failed"}
+    assert sync.names() == {"AB_1": "AB 1"}
+    row = sync.row("AB_1")
+    assert (row["error_code"], row["error_message"]) == ("already_linked", TAKEN)
+    assert (row["target_id"], row["next_attempt_at"]) == (None, None)
+    # The first goes on to be written, the second is no part of it: not when it changes, nor when it goes.
+    sync.land(**{"AB 1": {"email": "a@example.com"}, "AB_1": {"email": "b@example.com"}})
+    sync.write()
+    assert sync.statuses() == {"AB 1": "processed", "AB_1": "failed"}
+    assert sync.target.stored["toy_AB_1"]["email"] == "a@example.com"
+    sync.land(AB_1=None)
+    sync.write()
+    assert sync.statuses() == {"AB 1": "processed", "AB_1": "processed"}
+    assert sync.target.deleted == []
+    assert sync.names() == {"AB_1": "AB 1"}
+
+
+def test_a_delete_of_what_was_never_written_spares_the_namesake_that_comes_with_it(db: Conn) -> None:
+    sync = Sync(db, translation=UNDERSCORED)
+    sync.land(AB_1={"email": "no address"})
+    sync.write()
+    assert sync.statuses() == {"AB_1": "failed"}
+    sync.land(**{"AB 1": {}, "AB_1": None})
+    sync.write()
+    assert sync.names() == {"AB_1": "AB 1"}
+    assert sync.target.deleted == []
+
+
+def test_a_key_that_is_spelled_anew_takes_its_external_id_over(db: Conn) -> None:
+    sync = Sync(db, translation=UNDERSCORED)
+    sync.land(**{"AB 1": {}})
+    sync.write()
+    sync.land(**{"AB_1": {}, "AB 1": None})
+    sync.write()
+    assert sync.statuses() == {"AB 1": "processed", "AB_1": "processed"}
+    assert sync.names() == {"AB_1": "AB_1"}
+
+
+def test_keys_of_two_senders_that_give_one_external_id_do_not_meet(db: Conn) -> None:
+    of_sender = replace(TRANSLATION, identity=lambda row: f"{row.source_system}_{row.record_key}")
+    sync = Sync(db, translation=of_sender)
+    for sender, key in (("erp", "eu_17"), ("erp_eu", "17")):
+        payload: dict[str, Any] = {"name": sender}
+        one = LandedRecord(key, "thing", "update", 1, "w", payload, payload_hash(payload))
+        with db.transaction():
+            rows.land(db, sync=sync.name, source_system=sender, run_id="run", records=[one])
+    sync.write()
+    assert sync.statuses() == {"eu_17": "processed", "17": "failed"}
+    assert "already that of the record 'eu_17' of erp" in sync.row("17")["error_message"]
+    assert sync.names() == {"erp_eu_17": "erp"}
+
+
+def test_two_records_that_a_person_has_merged_in_the_target_are_no_mistake(db: Conn) -> None:
+    sync = Sync(db, target=Merged())
+    sync.land(a={}, b={})
+    sync.write()
+    assert sync.statuses() == {"a": "processed", "b": "processed"}
+    sync.db.execute("UPDATE sync.interface_row SET target_id = NULL WHERE sync = %s AND record_key = 'b'", [sync.name])
+    sync.land(b={"email": "b@example.com"})
+    sync.write()
+    assert sync.statuses() == {"a": "processed", "b": "processed"}
+
+
+@dataclass
+class Merged(ToyTarget):
+    """A target in which every external id has come to name the record of the first."""
+
+    def current(self, records: Sequence[TargetRecord]) -> Mapping[str, CurrentRecord | RecordError]:
+        return super().current([replace(record, external_id="toy_a") for record in records])
+
+    def upsert(self, records: Sequence[TargetRecord], current: Mapping[str, CurrentRecord]) -> Mapping[str, Outcome]:
+        return super().upsert([replace(record, external_id="toy_a") for record in records], current)

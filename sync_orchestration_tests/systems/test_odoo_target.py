@@ -53,6 +53,17 @@ def test_a_record_whose_id_we_forgot_is_found_by_its_external_id(odoo: Odoo) -> 
     assert target_id(written(target, record("7", name="Beta"))["7"]) == partner
 
 
+def test_of_two_records_with_one_external_id_both_are_told_what_has_it(odoo: Odoo) -> None:
+    target = odoo.target()
+    partner = target_id(written(target, record("7", name="Alfa"))["7"])
+    both = [TargetRecord(key, "adresar_7", {"name": key}, None) for key in ("7", "the same")]
+    current = target.current(both)
+    assert {key: c.target_id for key, c in current.items() if isinstance(c, CurrentRecord)} == {
+        "7": str(partner),
+        "the same": str(partner),
+    }
+
+
 def test_a_record_that_somebody_deleted_in_odoo_is_created_again(odoo: Odoo) -> None:
     target = odoo.target()
     partner = target_id(written(target, record("7", name="Alfa"))["7"])

@@ -242,6 +242,11 @@ SELECT pg_advisory_unlock_shared(%(queue)s, hashtext(%(server)s))
 -- name: existing_targets
 SELECT target_id FROM sync.interface_row WHERE sync = %(sync)s AND target_id = ANY(%(target_ids)s)
 
+-- name: holders
+SELECT target_id, source_system, record_key, operation, status FROM sync.interface_row
+WHERE sync = %(sync)s AND target_id = ANY(%(target_ids)s)
+ORDER BY source_system, record_key
+
 -- name: lock_adoption
 SELECT pg_advisory_lock(%(lock_class)s, hashtext(%(place)s))
 

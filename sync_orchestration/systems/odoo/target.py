@@ -195,12 +195,13 @@ class OdooTarget:
         """Return the ids of the records that have their external id; None: this user may not see external ids."""
         if not records:
             return {}
-        keys = {r.external_id: r.key for r in records}
-        domain = [["module", "=", self.module], ["name", "in", sorted(keys)], ["model", "=", self.model]]
+        names = sorted({r.external_id for r in records})
+        domain = [["module", "=", self.module], ["name", "in", names], ["model", "=", self.model]]
         rows = self._read_external_ids(domain, ["name", "res_id"])
         if rows is None:
             return None
-        return {keys[name]: row["res_id"] for row in rows if (name := str(row["name"])) in keys}
+        ids = {str(row["name"]): int(row["res_id"]) for row in rows}
+        return {r.key: ids[r.external_id] for r in records if r.external_id in ids}
 
     def _read_external_ids(self, domain: list[Any], names: list[str]) -> list[dict[str, Any]] | None:
         try:
