@@ -889,6 +889,32 @@ def test_a_portal_user_sees_only_its_own_contacts(odoo: Odoo) -> None:
     assert error.value.name == "odoo.exceptions.AccessError"
 
 
+@pytest.mark.parametrize(
+    ("operation", "method", "args"), [("write", "write", [{"city": "x"}]), ("unlink", "unlink", [])]
+)
+def test_a_record_rule_refuses_a_call_for_one_of_its_records_and_not_the_right(
+    odoo: Odoo, operation: str, method: str, args: list[Any]
+) -> None:
+    made = odoo.load(["id", "name"], [["ext.a", "A"], ["ext.b", "B"]])["ids"]
+    odoo.switch(hidden={PARTNER: {operation: (made[1],)}})
+    assert odoo.call(PARTNER, "has_access", [], operation) is True
+    assert odoo.call(PARTNER, "has_access", [made[1]], operation) is False
+    with pytest.raises(OdooSaysNoError) as error:
+        odoo.call(PARTNER, method, made, *args)
+    assert error.value.name == "odoo.exceptions.AccessError"
+    assert f"'{operation}' access to:\n- Contact, B" in error.value.message
+    assert len(odoo.call(PARTNER, "search", [["id", "in", made]])) == 2, "one call is one transaction"
+    assert odoo.call(PARTNER, method, made[:1], *args) is True
+
+
+def test_a_record_that_a_rule_hides_is_found_by_no_search(odoo: Odoo) -> None:
+    made = odoo.load(["id", "name"], [["ext.a", "A"], ["ext.b", "B"]])["ids"]
+    odoo.switch(hidden={PARTNER: {"read": (made[1],)}})
+    assert odoo.call(PARTNER, "search", [["id", "in", made]]) == made[:1]
+    with pytest.raises(OdooSaysNoError, match="freshly baked cookies"):
+        odoo.call(PARTNER, "read", [made[1]], ["name"])
+
+
 def test_rights_can_be_asked_for_in_both_ways(odoo: Odoo) -> None:
     reader = odoo.as_user("internal")
     for client, expected in ((odoo, True), (reader, False)):

@@ -552,6 +552,37 @@ def test_a_record_that_vanishes_under_our_hands_is_deleted_too(board: Switchboar
     assert odoo.partners(["name", "like", "Firma"], ["active", "=", True]) == []
 
 
+@pytest.mark.parametrize("deletion", ["archive", "unlink"])
+@pytest.mark.parametrize("readable", [True, False], ids=["to be read", "hidden"])
+def test_a_record_that_a_rule_protects_fails_and_the_others_go(odoo: Odoo, deletion: str, readable: bool) -> None:
+    target, records = three(odoo, deletion=deletion)
+    protected = int(records[1].target_id or 0)
+    operations = ["write" if deletion == "archive" else "unlink", *([] if readable else ["read"])]
+    odoo.switch(hidden={PARTNER: {operation: [protected] for operation in operations}})
+    outcomes = target.delete(records)
+    assert {key: error.code for key, error in the_errors(outcomes).items()} == {"2": "forbidden"}
+    assert "access to" in str(the_errors(outcomes)["2"].message)
+    assert (outcomes["2"].target_id, outcomes["2"].transient) == (str(protected), False)
+    odoo.switch(hidden={})
+    assert odoo.partners(["name", "like", "Firma"], ["active", "=", True]) == [protected]
+
+
+@pytest.mark.parametrize(("deletion", "right"), [("archive", "write"), ("unlink", "unlink")])
+def test_a_user_who_may_delete_nothing_is_told_so(odoo: Odoo, deletion: str, right: str) -> None:
+    target, records = three(odoo, deletion=deletion)
+    odoo.switch(deny={PARTNER: [right]})
+    with pytest.raises(ConfigurationError, match=rf"may not {right} res\.partner"):
+        target.delete(records)
+
+
+def test_a_record_that_a_rule_protects_is_not_written_and_the_others_are(odoo: Odoo) -> None:
+    target, records = three(odoo)
+    odoo.switch(hidden={PARTNER: {"write": [int(records[1].target_id or 0)]}})
+    outcomes = written(target, *(record(r.key, r.target_id, name=f"New {r.key}") for r in records))
+    assert {key: error.code for key, error in the_errors(outcomes).items()} == {"2": "refused"}
+    assert len(odoo.partners(["name", "like", "New"])) == 2
+
+
 class BeforeCall:
     """Does something right before the first call that archives or unlinks."""
 

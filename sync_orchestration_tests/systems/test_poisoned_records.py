@@ -97,6 +97,27 @@ def loaded_without_a_word(board: Switchboard, size: int, bad: Places) -> Written
     return Written(outcomes, door.asked)
 
 
+def loaded_past_a_rule(board: Switchboard, size: int, bad: Places) -> Written:
+    """A module of Odoo's raises the error of a record rule out of `load`; the user has the right to the model."""
+    odoo = open_odoo(board, "odoo 19 with an API key")
+    refusal = as_json({"name": "odoo.exceptions.AccessError", "message": "Another company's"}, 403)
+    assert board.app is not None
+    board.app = door = Doorman(board.app, "load", lambda body: any(row[1] == "" for row in body["data"]), refusal)
+    outcomes = odoo.target("name", "city").upsert(a_batch(size, bad), {})
+    return Written(outcomes, door.asked)
+
+
+def protected(board: Switchboard, size: int, bad: Places) -> Written:
+    """A record rule of Odoo's keeps some from being archived, and all others of the request with them."""
+    odoo = open_odoo(board, "odoo 19 with an API key")
+    ids = [odoo.create(name=f"F{i}") for i in range(size)]
+    for i, one in enumerate(ids):
+        odoo.link(one, f"adresar_{i}")
+    odoo.switch(hidden={PARTNER: {"write": [ids[i] for i in bad]}})
+    outcomes = odoo.target().delete([record(str(i), str(ids[i])) for i in range(size)])
+    return Written(outcomes, odoo.world.calls[f"{PARTNER}.write"])
+
+
 def archived(board: Switchboard, size: int, bad: Places) -> Written:
     """An automation of Odoo's refuses to archive some, and all others of the request with them."""
     odoo = open_odoo(board, "odoo 19 with an API key")
@@ -167,7 +188,9 @@ WAYS: Sequence[Way] = (
     loaded,
     loaded_with_wrong_cells,
     loaded_without_a_word,
+    loaded_past_a_rule,
     archived,
+    protected,
     unlinked,
     linked,
     sent_all_or_none,

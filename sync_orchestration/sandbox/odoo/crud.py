@@ -43,14 +43,11 @@ def write(env: Env, model: str, ids: list[int], vals: Row) -> bool:
     if not vals:
         return True
     definition = env.model(model)
-    visible = visible_ids(env, model)
     for row_id in ids:
         old = env.db.row(model, row_id)
         if old is None:
             raise MissingError.of(model, row_id, env.user.uid)
-        if visible is not None and row_id not in visible:
-            name = env.db.display_name(model, row_id)
-            raise hidden_record(definition.description, model, "write", env.user, name, row_id)
+        _refuse_hidden(env, model, row_id, "write")
         given = partner.tidy(env, vals, old) if model == "res.partner" else vals
         values = prepare(env, definition, given, old)
         row = {**old, **values, "write_date": env.tx.started, "write_uid": env.user.uid}
@@ -69,6 +66,7 @@ def unlink(env: Env, model: str, ids: list[int]) -> bool:
         old = env.db.row(model, row_id)
         if old is None:
             raise MissingError.of(model, row_id, env.user.uid)
+        _refuse_hidden(env, model, row_id, "unlink")
         _refuse_in_use(env, model, row_id)
         announce(env, model, old, None)
         for external in env.db.external_ids_of(model, row_id):
@@ -126,6 +124,13 @@ def _note_change(env: Env, model: str, old: Row, new: Row) -> None:
         return
     note = env.db.add_message(model, new["id"], f"Changed: {', '.join(changed)}", env.user.uid)
     _stored(env, model, {**new, "message_ids": [note, *new["message_ids"]]})
+
+
+def _refuse_hidden(env: Env, model: str, row_id: int, operation: Operation) -> None:
+    visible = visible_ids(env, model, operation)
+    if visible is not None and row_id not in visible:
+        name = env.db.display_name(model, row_id)
+        raise hidden_record(env.model(model).description, model, operation, env.user, name, row_id)
 
 
 def _refuse_in_use(env: Env, model: str, row_id: int) -> None:

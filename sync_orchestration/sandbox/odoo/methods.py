@@ -186,7 +186,7 @@ def has_access(env: Env, model: str, ids: Json, operation: str) -> Json:
         crud.require(env, model, _operation(operation))
     except AccessError:
         return False
-    visible = visible_ids(env, model)
+    visible = visible_ids(env, model, _operation(operation))
     return visible is None or set(ids_of(ids)) <= visible
 
 

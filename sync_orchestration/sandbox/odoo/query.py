@@ -9,6 +9,7 @@ from .database import Env
 from .domains import Compiler, Group, Leaf, leaves, parse
 from .errors import Json, Row, UserError, WrongValueError
 from .models import Field
+from .switches import Operation
 from .table import Table
 
 _ORDER_TERM = re.compile(r"\s*\"?(\w+)\"?(\s+(asc|desc))?(\s+nulls (first|last))?\s*", re.IGNORECASE)
@@ -35,13 +36,15 @@ def search(
     return _sorted(env, model, list(found), terms)[offset:stop]
 
 
-def visible_ids(env: Env, model: str) -> set[int] | None:
-    """Return the ids the record rules leave to the user; None where there is no rule."""
+def visible_ids(env: Env, model: str, operation: Operation = "read") -> set[int] | None:
+    """Return the ids the record rules leave to the user for an operation; None where there is no rule."""
+    hidden = env.db.switches.hidden.get(model, {}).get(operation, ())
     if env.user.role != "portal" or model != "res.partner":
-        return None
+        return env.db.tables[model].rows.keys() - set(hidden) if hidden else None
     own = env.user.partner_id
     row = env.db.row(model, own) or {}
-    return {own, *env.db.tables[model].find("parent_id", [own]), *filter(None, [row.get("parent_id")])}
+    family = {own, *env.db.tables[model].find("parent_id", [own]), *filter(None, [row.get("parent_id")])}
+    return family - set(hidden)
 
 
 def read(env: Env, model: str, ids: Iterable[int], fields: list[str] | None, *, names: bool = True) -> list[Row]:

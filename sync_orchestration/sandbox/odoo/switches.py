@@ -27,6 +27,9 @@ class OdooSwitches(BaseModel):
     deny: dict[str, tuple[Operation, ...]] = {}
     """Operations refused with an AccessError by model, whoever asks."""
 
+    hidden: dict[str, dict[Operation, tuple[int, ...]]] = {}
+    """Ids of records that a record rule keeps from an operation, by model; `read` hides them from searches, too."""
+
     concurrent_loads: int = 0
     """The next so many calls of load lose against another transaction on every row."""
 

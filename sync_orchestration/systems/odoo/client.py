@@ -9,6 +9,7 @@ from sync_orchestration.systems.http import HttpClient
 from sync_orchestration.systems.odoo.errors import OdooError, error_from_body
 
 Dialect = Literal["auto", "json-rpc", "json-2"]
+_WRITING = ("read", "create", "write")
 
 
 class _Caller(Protocol):
@@ -99,14 +100,16 @@ class OdooClient:
             self._require_rights(model)
         return f"database {self.database}, {type(self._connected()).__name__.strip('_')}"
 
-    def refuse_without_rights(self, model: str) -> None:
-        """Raise ConfigurationError when the user may not write `model` at all; asked until it may.
+    def refuse_without_rights(self, model: str, operations: Sequence[str] = _WRITING) -> None:
+        """Raise ConfigurationError when the user may not do this with `model` at all; asked until it may.
 
-        `load` reports a missing right once for each row, in the user's language, as if the rows were wrong.
+        `load` reports a missing right once for each row, in the user's language, as if the rows were wrong; and a
+        record rule refuses single records with the error of a missing right.
         """
-        if model not in self._allowed:
-            self._require_rights(model)
-            self._allowed.add(model)
+        known = f"{model} {operations}"
+        if known not in self._allowed:
+            self._require_rights(model, operations)
+            self._allowed.add(known)
 
     def refuse_broken_context(self, model: str, context: Mapping[str, Any]) -> None:
         """Raise ConfigurationError when Odoo refuses any call with this context, an unknown language for one.
@@ -125,8 +128,8 @@ class OdooClient:
             ) from None
         self._sound.add(known)
 
-    def _require_rights(self, model: str) -> None:
-        for operation in ("read", "create", "write"):
+    def _require_rights(self, model: str, operations: Sequence[str] = _WRITING) -> None:
+        for operation in operations:
             if not self.call(model, "check_access_rights", operation=operation, raise_exception=False):
                 raise ConfigurationError(
                     f"The Odoo user {self.user} may not {operation} {model}. Give it the right "

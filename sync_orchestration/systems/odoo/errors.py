@@ -53,8 +53,13 @@ class OdooError(SyncError):
 
     @property
     def is_about_rights(self) -> bool:
-        """True when the user lacks a right."""
+        """True when the user lacks a right on the model, or a record rule keeps it from the record."""
         return self.name in _RIGHTS
+
+    @property
+    def code(self) -> str:
+        """The code of a record that is refused with this error alone."""
+        return "forbidden" if self.is_about_rights else "refused"
 
     @property
     def is_about_login(self) -> bool:

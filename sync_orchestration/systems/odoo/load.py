@@ -84,10 +84,12 @@ class Loader:
                     self.model, "load", fields=list(columns), data=[list(r.cells) for r in batch], context=self.context
                 )
             except OdooError as error:
-                if not error.is_record_fault:
+                if error.is_about_rights:
+                    self.client.refuse_without_rights(self.model)
+                elif not error.is_record_fault:
                     raise
                 self.client.refuse_broken_context(self.model, self.context)
-                return {0: RecordError("refused", None, error.message)} if len(batch) == 1 else {}
+                return {0: RecordError(error.code, None, error.message)} if len(batch) == 1 else {}
             ids, messages = _ids_and_messages(answer, self.model, self.client.http.masked)
             if ids:
                 if len(ids) != len(batch):

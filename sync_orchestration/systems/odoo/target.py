@@ -136,14 +136,19 @@ class OdooTarget:
 
         A record without the external id is not ours: an Odoo that was restored may have given its number anew.
         """
-        ids = self._ids_to_delete(records)
+        linked = self._ids_by_external_id(records)
+        # This user may not see external ids, so the number alone must do.
+        by_number = {r.key: int(r.target_id) for r in records if r.target_id is not None}
+        ids = by_number if linked is None else linked
         flag = ["active"] if "active" in self.client.fields(self.model) else []
         there = {row["id"]: row for row in self._search_read(self.model, [["id", "in", list(ids.values())]], flag, {})}
         archive = self.deletion == "archive" and bool(flag)
         todo = {
             key: target_id
             for key, target_id in ids.items()
-            if target_id in there and not (archive and not there[target_id]["active"])
+            # What has an external id and cannot be read is hidden by a record rule; the request will tell.
+            if (linked is not None or target_id in there)
+            and not (archive and target_id in there and not there[target_id]["active"])
         }
         outcomes = {
             r.key: Outcome(str(ids[r.key]) if archive and ids.get(r.key) in there else None)
@@ -153,12 +158,6 @@ class OdooTarget:
         for batch in _batched(list(todo.items()), self.batch):
             outcomes.update(self._remove(batch, archive=archive))
         return outcomes
-
-    def _ids_to_delete(self, records: Sequence[TargetRecord]) -> dict[str, int]:
-        linked = self._ids_by_external_id(records)
-        if linked is None:
-            return {r.key: int(r.target_id) for r in records if r.target_id is not None}
-        return linked
 
     def _remove(self, batch: Sequence[tuple[str, int]], *, archive: bool) -> dict[str, Outcome]:
         """Archive or unlink a batch; a refused one is halved until each culprit stands alone."""
@@ -170,9 +169,11 @@ class OdooTarget:
             else:
                 self.client.change(self.model, "unlink", ids, context=dict(self.context))
         except OdooError as error:
-            if not error.is_record_fault:
+            if error.is_about_rights:
+                self.client.refuse_without_rights(self.model, ["write" if archive else "unlink"])
+            elif not error.is_record_fault:
                 raise
-            if not error.is_about_missing:
+            elif not error.is_about_missing:
                 self.client.refuse_broken_context(self.model, self.context)
             if len(batch) == 1:
                 return {batch[0][0]: _refused(error, str(ids[0]), started)}
@@ -344,7 +345,7 @@ def _refused(error: OdooError, target_id: str | None, started: float) -> Outcome
     took = round((time.monotonic() - started) * 1_000)
     if error.is_about_missing and target_id is not None:
         return Outcome(None)
-    refusal = RecordError("refused", None, error.message)
+    refusal = RecordError(error.code, None, error.message)
     return Outcome(target_id, refusal, response_code=error.status, duration_ms=took)
 
 
