@@ -267,6 +267,33 @@ def test_related_records_are_looked_up_once_and_unknown_ones_are_left_out(odoo: 
     assert odoo.world.calls["res.country.search_read"] == 1
 
 
+TAG = Reference("res.partner.category", "name", "VIP")
+MADE_TAG = Reference("res.partner.category", "name", "VIP", create=True)
+
+
+@pytest.mark.parametrize("asked", [[TAG, MADE_TAG], [MADE_TAG, TAG]], ids=["made for the second", "made for the first"])
+@pytest.mark.parametrize("together", [True, False], ids=["at once", "one after the other"])
+def test_two_fields_may_name_one_related_record_and_only_one_have_it_made(
+    odoo: Odoo, asked: list[Reference], together: bool
+) -> None:
+    target = odoo.target()
+    if together:
+        found = dict(target.resolve(asked))
+    else:
+        target.resolve(asked[:1])
+        target.resolve(asked[1:])
+        found = dict(target.resolve(asked))
+    (made,) = odoo.world.call("res.partner.category", "search", [["name", "=", "VIP"]])
+    assert found == {TAG: made, MADE_TAG: made}
+    assert odoo.world.calls["res.partner.category.create"] == 1
+
+
+def test_a_related_record_that_is_refused_stays_unknown_to_both_who_name_it(odoo: Odoo) -> None:
+    lacks_a_name = [Reference("res.country", "code", "QQ", create=create) for create in (False, True)]
+    assert odoo.target().resolve(lacks_a_name) == {}
+    assert len(odoo.warnings) == 1
+
+
 # Refused rows
 
 

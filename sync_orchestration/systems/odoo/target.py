@@ -43,32 +43,38 @@ class OdooTarget:
         """Return the database ids of related records; each is looked up once, those of one field together."""
         unknown = [r for r in references if r not in self._references]
         for model, name in dict.fromkeys((r.model, r.field) for r in unknown):
-            wanted = {r.value: r for r in unknown if (r.model, r.field) == (model, name)}
+            # Two fields may name one record, and only one of them want it made.
+            wanted: dict[str, bool] = {}
+            for reference in unknown:
+                if (reference.model, reference.field) == (model, name):
+                    wanted[reference.value] = reference.create or wanted.get(reference.value, False)
             rows = self._search_read(model, [[name, "in", sorted(wanted)]], [name], {})
-            self._references.update(dict.fromkeys(wanted.values()))
             # Backwards, so that of several records with one value the oldest is taken.
-            for row in reversed(rows):
-                if (reference := wanted.get(str(row[name]))) is not None:
-                    self._references[reference] = row["id"]
-            self._make([r for r in wanted.values() if r.create and self._references[r] is None])
+            found_there = {str(row[name]): int(row["id"]) for row in reversed(rows)}
+            for value, create in wanted.items():
+                found_id = found_there.get(value)
+                if found_id is None and create:
+                    found_id = self._made(model, name, value)
+                # What is there now is so for both; what is missing may still be made for one that wants it.
+                both = (False, True) if create or found_id is not None else (False,)
+                self._references.update((Reference(model, name, value, wants_it), found_id) for wants_it in both)
         return {r: found for r in references if (found := self._references[r]) is not None}
 
-    def _make(self, missing: Sequence[Reference]) -> None:
-        """Make related records that the mapping wants made; one that is refused stays unknown to its records alone."""
-        for reference in missing:
-            try:
-                (made,) = self.client.create(reference.model, [{reference.field: reference.value}])
-            except OdooError as error:
-                if error.is_about_rights:
-                    raise ConfigurationError(
-                        f"The Odoo user {self.client.user} may not create {reference.model}, as `create: true` in the "
-                        "mapping wants. Give it the right, or remove that."
-                    ) from None
-                if not error.is_record_fault:
-                    raise
-                self.warn(f"Odoo made no {reference.model} {reference.value!r}: {error.message}")
-                continue
-            self._references[reference] = made
+    def _made(self, model: str, name: str, value: str) -> int | None:
+        """Make a related record that the mapping wants made; one that is refused stays unknown to its records alone."""
+        try:
+            (made,) = self.client.create(model, [{name: value}])
+        except OdooError as error:
+            if error.is_about_rights:
+                raise ConfigurationError(
+                    f"The Odoo user {self.client.user} may not create {model}, as `create: true` in the "
+                    "mapping wants. Give it the right, or remove that."
+                ) from None
+            if not error.is_record_fault:
+                raise
+            self.warn(f"Odoo made no {model} {value!r}: {error.message}")
+            return None
+        return made
 
     def current(self, records: Sequence[TargetRecord]) -> Mapping[str, CurrentRecord | RecordError]:
         """Return what Odoo holds: one read of external ids for new records, one of the model's records for all."""
