@@ -1,6 +1,7 @@
 """Puts the settings of a REST source or target together into the parts that the pipeline reads and writes with."""
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 
 from sync_orchestration.components.settings import SyncSettings
 from sync_orchestration.components.source_settings import PagingSettings, RestSourceSettings
@@ -72,6 +73,7 @@ def rest_target(sync: str, settings: RestTargetSettings, http: HttpClient) -> Re
         verify=settings.verify,
         batch=None if batch is None else BatchSettings(**batch.model_dump()),
         idempotency_header=settings.idempotency_header,
+        keys_last=timedelta(hours=settings.idempotency_hours),
         namespace=sync,
         headers=settings.headers,
         parallel=settings.parallel,

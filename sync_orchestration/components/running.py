@@ -179,6 +179,7 @@ class OpenTarget:
             translation=self.translation_on(conn),
             guard=settings.delete_guard,
             claim_batch=settings.source.page if settings.source.sweeps else settings.target.claim_batch,
+            manner=settings.sending_hash,
         )
         return Writer(hire_worker(conn, run_id), self.target, writing, observer)
 

@@ -42,6 +42,8 @@ _DECISIVE = {
     "source", "lookup", "target", "mapping", "rules", "keep_when_empty", "only_when_empty", "precedence", "when",
 }  # fmt: skip
 
+_OF_ANSWERS = {"id_field", "record", "find", "find_records", "verify", "parallel", "idempotency_hours"}
+
 
 class PrecedenceSettings(Settings):
     """Another sync into the same target whose word counts more."""
@@ -240,6 +242,12 @@ class SyncSettings(Settings):
     def config_hash(self) -> str:
         """Hash of everything that decides what is read and written."""
         return payload_hash(self.model_dump(mode="json", include=_DECISIVE))
+
+    @property
+    def sending_hash(self) -> str:
+        """Hash of what decides which request is sent for a record; how its answer is read is no part of that."""
+        deciding = _DECISIVE - {"source"}
+        return payload_hash(self.model_dump(mode="json", include=deciding, exclude={"target": _OF_ANSWERS}))
 
     def remember_file(self, file: Path) -> None:
         """Remember the YAML that these settings were loaded from, as it is now."""

@@ -141,8 +141,8 @@ class RestTargetSettings(TargetSettings):
         None,
         pattern=r"^/.*\{key\}",
         description="Path that finds a record by the source's key, e.g. /partners?external_ref={key}. Asked when an "
-        "answer was lost, so that nothing is made twice. With neither this nor an idempotency header such a record "
-        "waits for a person.",
+        "answer was lost, so that nothing is made twice. Without it such a record waits for a person, unless the "
+        "very same request can be sent again under its idempotency key.",
     )
     find_records: str | None = Field(None, description="Path in that answer to the list of records.")
     batch: BatchSettings | None = Field(None, description="Several records in one request; unset: one by one.")
@@ -151,6 +151,9 @@ class RestTargetSettings(TargetSettings):
         "Idempotency-Key",
         description="Header by which the API knows a repeated request. Without `find` it is relied on: null if the API "
         "has none.",
+    )
+    idempotency_hours: float = Field(
+        20, gt=0, le=8_760, description="How long the API surely remembers such a header; many do for 24 hours."
     )
     verify: bool = Field(
         default=False,
@@ -173,5 +176,5 @@ class RestTargetSettings(TargetSettings):
         Fewest where nobody can find out afterwards what became of a request.
         """
         in_one = 1 if self.batch is None else self.batch.size
-        rounds = _ROUNDS if self.find or self.idempotency_header else 1
+        rounds = _ROUNDS if self.find or (self.idempotency_header and self.batch is None) else 1
         return min(self.parallel * in_one * rounds, max(_CLAIM_BATCH, in_one))

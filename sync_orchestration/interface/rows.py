@@ -41,7 +41,11 @@ class LandedRecord:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedRow:
-    """A row that this worker alone may write until it settles it."""
+    """A row that this worker alone may write until it settles it.
+
+    `first_tried_at` is when the row came in doubt, by this claim or by an earlier one that was to write the very same
+    in the same manner; None where that one was to write something else.
+    """
 
     sync: str
     source_system: str
@@ -56,7 +60,7 @@ class ClaimedRow:
     delete_confirmed: bool
     written: Payload | None = None
     in_doubt: bool = False
-    processed_at: datetime | None = None
+    first_tried_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +205,8 @@ class Scope:
     keys: Sequence[str] | None = None
 
 
-def claim(worker: Worker, sync: str, scope: Scope, limit: int) -> list[ClaimedRow]:
-    """Claim up to `limit` due rows, oldest position first, and commit the claim."""
+def claim(worker: Worker, sync: str, scope: Scope, limit: int, manner: str = "") -> list[ClaimedRow]:
+    """Claim up to `limit` due rows, oldest position first, to write them in some manner, and commit the claim."""
     conn = worker.connection
     with conn.transaction(), conn.cursor(row_factory=class_row(ClaimedRow)) as cur:
         cur.execute(
@@ -214,6 +218,7 @@ def claim(worker: Worker, sync: str, scope: Scope, limit: int) -> list[ClaimedRo
                 "limit": limit,
                 "worker": worker.number,
                 "run_id": worker.run_id,
+                "manner": manner,
             },
         )
         rows = cur.fetchall()

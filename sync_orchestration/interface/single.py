@@ -46,6 +46,7 @@ class WholeRow:
     awaits: str | None
     version: int | None
     run_id: str | None
+    first_tried_at: datetime | None = None
 
     def as_claimed(self) -> ClaimedRow:
         """Return the row as a worker would claim it."""
@@ -63,7 +64,7 @@ class WholeRow:
             delete_confirmed=self.delete_confirmed,
             written=self.written,
             in_doubt=self.in_doubt,
-            processed_at=self.processed_at,
+            first_tried_at=self.first_tried_at,
         )
 
 

@@ -212,7 +212,7 @@ def _target_record(row: ClaimedRow, translation: Translation, values: Mapping[st
         # After a try without an answer nobody knows what the target holds.
         written=None if row.in_doubt else row.written,
         in_doubt=row.in_doubt,
-        processed_at=row.processed_at,
+        first_tried_at=row.first_tried_at,
     )
 
 

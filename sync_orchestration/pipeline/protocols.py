@@ -111,8 +111,8 @@ class TargetRecord:
 
     `seen` is the record as its source told it; a target that is the same system may spare itself a read by it.
     `written` is what the target was last given and took, for one that cannot be read in batches. `in_doubt`: an
-    earlier try may have reached the target without our hearing of it. `processed_at` is when it was last written or
-    deleted: a record that is made anew after its deletion is another one.
+    earlier try may have reached the target without our hearing of it. `first_tried_at` is when the first try was of
+    all those since which nothing was heard, this one included; None where one of them was of something else.
     """
 
     key: str
@@ -122,7 +122,7 @@ class TargetRecord:
     seen: Payload | None = None
     written: Payload | None = None
     in_doubt: bool = False
-    processed_at: datetime | None = None
+    first_tried_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,13 +28,17 @@ _RETRY_DELAYS = [timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """How one sync writes its target. `claim_batch` rows are read and compared at once."""
+    """How one sync writes its target. `claim_batch` rows are read and compared at once.
+
+    `manner` is a hash of the settings that decide what is sent for a payload.
+    """
 
     sync: str
     target_system: str
     translation: Translation
     guard: DeleteGuard
     claim_batch: int = 1_000
+    manner: str = ""
 
 
 @dataclass(slots=True)
@@ -90,11 +94,11 @@ class Writer:
 
     def _claimed(self, scope: Scope) -> list[ClaimedRow]:
         """Claim the next rows; when there are none, those that waited for what has been written meanwhile."""
-        sync, limit = self.writing.sync, self.writing.claim_batch
-        batch = rows.claim(self.worker, sync, scope, limit)
+        sync, limit, manner = self.writing.sync, self.writing.claim_batch, self.writing.manner
+        batch = rows.claim(self.worker, sync, scope, limit, manner)
         if not batch and self._written_since_look and requeue.requeue_waiting(self.conn, sync):
             self._written_since_look = False
-            batch = rows.claim(self.worker, sync, scope, limit)
+            batch = rows.claim(self.worker, sync, scope, limit, manner)
         return batch
 
     def _write_rows(self, batch: list[ClaimedRow], known: int, deletes: int) -> None:

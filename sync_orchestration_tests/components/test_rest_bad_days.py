@@ -52,7 +52,11 @@ MODES: dict[str, tuple[str, dict[str, Any]]] = {
     "find, no key": ("off", {"idempotency_header": None}),
     "find, batches": ("off", {"batch": {"size": 2, "path": "/partners/batch", "results": "data"}}),
     "neither": ("off", {"find": None, "idempotency_header": None}),
+    "idempotency, batches": ("on", {"find": None, "batch": {"size": 2, "path": "/partners/batch", "results": "data"}}),
 }
+
+ASKING = ("neither", "idempotency, batches")
+"""Modes in which a person is asked, for a record can neither be looked for nor the same request be sent again."""
 
 
 @pytest.fixture
@@ -105,12 +109,13 @@ def test_a_worker_killed_before_any_request_to_the_crm_loses_and_doubles_nothing
         worker.finish()
         made = [asked.body for asked in exchange.asked() if asked.method == "POST"]
         assert exchange.crm.created_twice() == []
-        if mode == "neither":
+        if mode in ASKING:
             assert there - settled <= exchange.failing().keys()
-            assert len(exchange.failing()) <= 4, "no more than were under way"
+            assert len(exchange.failing()) <= (4 if mode == "neither" else FEW), "no more than were under way"
             settle_doubts(exchange)
         elif mode == "idempotency":
             assert {body["external_ref"] for body in made} == {str(n) for n in exchange.companies} - settled
+            assert exchange.crm.idempotency.replayed == len(there - settled)
             assert exchange.crm.writes["created"] == FEW
         else:
             bodies = [item for body in made for item in (body if isinstance(body, list) else [body])]
@@ -177,21 +182,97 @@ def test_an_answer_that_gets_lost_loses_and_doubles_nothing(
         worker.finish()
     assert exchange.crm.faults.injected[kind] == 1
     lost = exchange.failing()
-    if mode == "idempotency" and kind != "html":
-        assert lost == {}, "it is sent again, under the same key"
-    else:
-        assert len(lost) == in_one
-        # An HTML page in the place of the answer is given before the work, so its record is not there.
-        assert len(exchange.partners()) == FEW - in_one * (kind == "html")
+    assert len(lost) == in_one
+    # An HTML page in the place of the answer is given before the work, so its record is not there.
+    assert len(exchange.partners()) == FEW - in_one * (kind == "html")
     worker.finish()
     if any(row.code == "not_understood" for row in exchange.failing().values()):
         exchange.retry()
-    if mode == "neither":
+    if mode == "idempotency":
+        assert exchange.crm.idempotency.replayed == (kind != "html"), "it is sent again, under the same key"
+    if mode in ASKING:
         assert {row.code for row in exchange.failing().values()} == {"in_doubt"}
         settle_doubts(exchange)
     else:
         assert exchange.crm.writes["created"] == FEW
     assert_all_there_once(exchange)
+
+
+@pytest.mark.parametrize("news", ["an edit", "a delete"])
+@pytest.mark.parametrize("mode", ["idempotency", *ASKING])
+def test_news_of_a_record_whose_answer_was_lost_waits_for_a_person(
+    begin: Callable[[str], Worker], exchange: Exchange, mode: str, news: str
+) -> None:
+    """Another body is another request, whatever its key, and what may be there cannot be deleted without its id."""
+    worker = begin(mode)
+    exchange.crm.faults.add(FaultRule(kind="reset_after", method="POST", times=1))
+    with suppress(UnavailableError):
+        worker.finish()
+    (key,) = list(exchange.partners().keys() - {k for k, row in exchange.rows().items() if row.target_id})[:1]
+    exchange.write(int(key), **({"city": "Brno"} if news == "an edit" else {"active": False}))
+    for _ in range(2):
+        worker.finish()
+        assert exchange.crm.created_twice() == []
+        assert exchange.failing().keys() >= {key}, "it may be there"
+        assert exchange.failing()[key].code == "in_doubt"
+        assert "It may have been made" in str(exchange.failing()[key].message)
+    settle_doubts(exchange)
+    worker.finish()
+    assert_all_there_once(exchange)
+    assert exchange.rows()[key].status == "processed"
+    assert (key in exchange.partners()) is (news == "an edit")
+    assert news == "a delete" or exchange.partners()[key]["city"] == "Brno"
+
+
+def test_a_batch_whose_answer_was_lost_is_not_made_again_by_batches_of_other_sizes(
+    begin: Callable[[str], Worker], exchange: Exchange
+) -> None:
+    worker = begin("idempotency, batches")
+    for number in range(120 - FEW):
+        exchange.add_company(f"Firma {number}")
+    exchange.changed(OUT, lambda s: s["target"]["batch"].update(size=60))
+    worker.settings = exchange.project.syncs[OUT]
+    exchange.crm.faults.add(FaultRule(kind="reset_after", method="POST", times=1))
+    for _ in range(2):
+        with suppress(UnavailableError):
+            worker.finish()
+        assert exchange.crm.created_twice() == []
+    assert {row.code for row in exchange.failing().values()} == {"in_doubt"}
+    assert len(exchange.failing()) == 50, "the others were not under way, and so are in no doubt"
+    assert exchange.counts()["processed"] == 70
+    settle_doubts(exchange)
+    assert_all_there_once(exchange)
+
+
+def test_a_key_that_the_crm_may_have_forgotten_is_not_relied_on(
+    begin: Callable[[str], Worker], exchange: Exchange
+) -> None:
+    worker = begin("idempotency")
+    exchange.crm.faults.add(FaultRule(kind="reset_after", method="POST", times=1))
+    with suppress(UnavailableError):
+        worker.finish()
+    exchange.crm.idempotency.expire()
+    exchange.conn.execute("UPDATE sync.interface_row SET doubt_since = doubt_since - interval '1 day'")
+    worker.finish()
+    assert [row.code for row in exchange.failing().values()] == ["in_doubt"]
+    assert exchange.crm.created_twice() == []
+    settle_doubts(exchange)
+    assert_all_there_once(exchange)
+
+
+@pytest.mark.parametrize("settings", [{"batch": None}, {"batch": None, "wrap": "data"}])
+def test_what_was_in_doubt_under_other_settings_is_not_the_same_request(
+    begin: Callable[[str], Worker], exchange: Exchange, settings: dict[str, Any]
+) -> None:
+    worker = begin("idempotency, batches")
+    assert worker.killed_before("rest", 2)
+    assert exchange.partners()
+    exchange.changed(OUT, lambda s: s["target"].update(settings))
+    worker.settings = exchange.project.syncs[OUT]
+    worker.finish()
+    assert {row.code for row in exchange.failing().values()} == {"in_doubt"}
+    assert exchange.failing().keys() >= exchange.partners().keys()
+    assert exchange.crm.created_twice() == []
 
 
 def test_a_doubt_outlives_what_happens_to_the_record_meanwhile(

@@ -63,8 +63,8 @@ FAILED: Mapping[str, Mapping[str, tuple[str, str]]] = {
             _ITSELF,
         ),
         "in_doubt": (
-            "The answer to a create was lost, and the API can neither be asked for the key nor told twice.",
-            "Look in the target; delete the record if it is there, then `retry`. Set `find` or `idempotency_header`.",
+            "The answer to a create was lost, and the API can neither be asked for the key nor sent the same again.",
+            "Look in the target; delete the record if it is there, then `retry`. Set `find` if the API can be asked.",
         ),
         "no_id": (
             "The API answered a success without the id of the record, or listed one without.",

@@ -304,3 +304,26 @@ def test_one_worker_at_a_time_looks_for_records_to_adopt(database_url: str, conn
                 pass
         with rows.adoption_lock(other, *PLACE, wanted=True):
             pass
+
+
+def test_a_doubt_says_since_when_the_very_same_is_to_be_written(worker: Worker) -> None:
+    def first_tried(manner: str = "m") -> Any:
+        (row,) = claim(worker, SYNC, Scope(), 10, manner)
+        rows.unclaim(worker, SYNC)
+        return row.first_tried_at
+
+    land_these(worker.connection, record("1", 1, "A"))
+    begun = first_tried()
+    assert begun is not None
+    assert first_tried() == begun, "the doubt goes on"
+    assert first_tried("other") is None, "something else is sent for the same payload"
+    land_these(worker.connection, record("1", 2, "B"))
+    assert first_tried() is None
+    land_these(worker.connection, record("1", 3, None))
+    assert first_tried() is None
+    land_these(worker.connection, record("1", 4, "A"))
+    assert first_tried() == begun
+    (row,) = claim(worker, SYNC, Scope(), 10, "m")
+    settle_as(worker, [row], "processed")
+    land_these(worker.connection, record("1", 5, "C"))
+    assert first_tried() > begun, "that is another making"

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from threading import Lock
 from typing import Any
@@ -33,6 +33,8 @@ from .arbitrary import json_values
 from .conftest import Script, Switchboard, as_json
 
 DELETE = Call("DELETE", "/partners/{id}")
+HEEDED: dict[str, Any] = {"idempotency_header": "Idempotency-Key", "namespace": "partners"}
+NOW = datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,11 @@ def record(
     key: str, target_id: str | None = None, *, in_doubt: bool = False, written: Any = None, **values: Any
 ) -> TargetRecord:
     return TargetRecord(key, key, values or {"name": f"N{key}"}, target_id, None, written, in_doubt)
+
+
+def new(key: str, **values: Any) -> TargetRecord:
+    """A record as it is claimed for the first time."""
+    return replace(record(key, **values), first_tried_at=NOW)
 
 
 def write(found: RestTarget, *records: TargetRecord) -> Mapping[str, Outcome]:
@@ -685,29 +692,97 @@ def test_lost_answers_in_a_row_stop_the_pass(board: Switchboard) -> None:
 
 def test_an_idempotent_create_is_sent_again_under_the_same_key(board: Switchboard) -> None:
     shop = Shop({}, answering(Response("", 502), as_json({"id": 1}, 201)))
-    settings: dict[str, Any] = {"idempotency_header": "Idempotency-Key", "namespace": "partners"}
-    assert write(target(board, shop, **settings), record("A"))["A"].target_id == "1"
+    assert write(target(board, shop, **HEEDED), new("A"))["A"].target_id == "1"
     assert len({asked.key for asked in shop.asked}) == 1
     key = shop.asked[0].key
     assert key is not None
 
     def sent(item: TargetRecord, **changes: Any) -> str | None:
         shop.asked.clear()
-        target(board, shop, **{**settings, **changes}).upsert([item], {})
+        target(board, shop, **{**HEEDED, **changes}).upsert([item], {})
         return shop.asked[0].key
 
-    assert sent(record("A")) == key
+    assert sent(new("A")) == key
     others = [
-        sent(record("B", name="NA")),
-        sent(record("A", name="x")),
-        sent(record("A"), namespace="y"),
-        sent(record("A", "9")),
-        sent(replace(record("A"), processed_at=datetime(2026, 5, 27, tzinfo=UTC))),
+        sent(new("B", name="NA")),
+        sent(new("A"), namespace="y"),
+        sent(replace(new("A"), first_tried_at=NOW + timedelta(hours=1))),
+        sent(record("A")),
+        sent(record("A")),
     ]
     assert len({key, *others}) == 6
 
 
+def test_what_a_record_is_given_is_no_part_of_its_key(board: Switchboard) -> None:
+    """With another key, news of a record whose answer was lost would make a second one."""
+    shop = Shop()
+    for values in ({"name": "x"}, {"name": "y"}):
+        target(board, shop, **HEEDED).upsert([new("A", **values)], {})
+    assert len({asked.key for asked in shop.asked}) == 1
+
+
+def test_what_is_sent_again_is_written_once_more_for_the_answer_may_be_the_first_one(board: Switchboard) -> None:
+    shop = Shop({"1": {"id": 1, "name": "as it was given first"}}, answering(as_json({"id": 1}, 201), only="POST"))
+    again = replace(new("A", name="a"), in_doubt=True)
+    outcome = write(target(board, shop, **HEEDED), again)["A"]
+    assert (outcome.target_id, outcome.error, outcome.in_doubt) == ("1", None, False)
+    assert shop.requests == ["POST /partners", "PATCH /partners/1"]
+    assert shop.partners["1"]["name"] == "a"
+
+
+def test_what_is_sent_again_and_was_deleted_there_meanwhile_is_left_to_a_person(board: Switchboard) -> None:
+    shop = Shop({}, answering(as_json({"id": 1}, 201), only="POST"))
+    outcome = write(target(board, shop, **HEEDED), replace(new("A"), in_doubt=True))["A"]
+    assert (error_of(outcome).code, outcome.target_id, outcome.in_doubt) == ("in_doubt", None, True)
+    assert "is not there any more" in error_of(outcome).message
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "is_tried_again"),
+    [
+        (400, "in_doubt", False),
+        (409, "in_doubt", True),
+        (422, "in_doubt", False),
+        (403, "forbidden", False),
+        (425, "server_error", True),
+        (500, "server_error", True),
+    ],
+)
+def test_a_refusal_of_what_is_sent_again_leaves_it_in_doubt(
+    board: Switchboard, status: int, code: str, is_tried_again: bool
+) -> None:
+    shop = Shop({}, answering(as_json({"message": "This key was used for another request"}, status)))
+    outcome = write(target(board, shop, **HEEDED), replace(new("A"), in_doubt=True))["A"]
+    assert (error_of(outcome).code, outcome.transient, outcome.in_doubt) == (code, is_tried_again, True)
+    assert "This key was used for another request" in error_of(outcome).message
+
+
+def test_a_known_record_that_has_vanished_is_not_made_twice_either(board: Switchboard) -> None:
+    lost = replace(record("A", "9"), in_doubt=True)
+    shop = Shop()
+    assert error_of(write(target(board, shop, **HEEDED), lost)["A"]).code == "in_doubt"
+    assert shop.requests == ["PATCH /partners/9"]
+    assert write(target(board, shop, **HEEDED), replace(lost, first_tried_at=NOW))["A"].target_id == "1"
+
+
 # Deletes
+
+
+def test_a_delete_of_what_may_be_there_and_cannot_be_looked_for_is_not_done(board: Switchboard) -> None:
+    shop = Shop({"1": {"id": 1}})
+    for settings in ({}, HEEDED, {"create": Call("PUT", "/partners/{key}")}):
+        outcome = target(board, shop, **settings).delete([replace(new("A"), in_doubt=True)])["A"]
+        assert (error_of(outcome).code, outcome.in_doubt) == ("in_doubt", True)
+    assert shop.asked == []
+    at_its_key = target(board, shop, delete=Call("DELETE", "/partners/{key}"))
+    assert at_its_key.delete([record("1", in_doubt=True)])["1"].error is None
+    assert shop.partners == {}
+
+
+def test_a_delete_stays_in_doubt_while_its_record_cannot_be_looked_for(board: Switchboard) -> None:
+    found = target(board, Shop({}, answering(Response("", 400))), find="/partners?external_ref={key}")
+    outcome = found.delete([record("A", in_doubt=True)])["A"]
+    assert (error_of(outcome).code, outcome.in_doubt) == ("refused", True)
 
 
 def test_deletes_are_sent_and_what_is_gone_is_a_success(board: Switchboard) -> None:
@@ -837,8 +912,14 @@ def test_where_nobody_can_ask_what_may_be_there_already_is_left_to_a_person(boar
     found = target(board, Shop()).current([doubtful, new])
     assert error_of(Outcome(error=found["A"])).code == "in_doubt"  # type: ignore[arg-type]
     assert "B" not in found
-    assert target(board, Shop(), idempotency_header="Idempotency-Key").current([doubtful, new]) == {}
     assert target(board, Shop(), create=Call("PUT", "/partners/{key}")).current([doubtful, new]) == {}
+    told = replace(doubtful, first_tried_at=NOW)
+    assert target(board, Shop(), **HEEDED).current([told, new]) == {}
+    # Something else was sent, or too long ago, or in a batch that will never be the same again.
+    assert target(board, Shop(), **HEEDED).current([doubtful]).keys() == {"A"}
+    long_ago = replace(doubtful, first_tried_at=NOW - timedelta(hours=20))
+    assert target(board, Shop(), **HEEDED).current([long_ago]).keys() == {"A"}
+    assert target(board, Shop(), **HEEDED, batch=batch()).current([told]).keys() == {"A"}
 
 
 def test_a_record_that_can_be_looked_up_is_not_sent_again_unlooked_for(board: Switchboard) -> None:

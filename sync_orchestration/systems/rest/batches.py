@@ -8,11 +8,12 @@ from sync_orchestration.mapping.values import as_number
 from sync_orchestration.pipeline.protocols import Outcome
 from sync_orchestration.systems.rest.answers import BUSY, said_in
 from sync_orchestration.systems.rest.bodies import nested, wrapped
+from sync_orchestration.systems.rest.doubts import request_key
 from sync_orchestration.systems.rest.judging import GONE, done, failed, is_success, refuse_system_fault, refused
 from sync_orchestration.systems.rest.reading import key_text, parsed, read_at
 from sync_orchestration.systems.rest.sending import LostAnswerError, Reply, Sender
 from sync_orchestration.systems.rest.settings import BatchSettings, Call
-from sync_orchestration.systems.rest.single import Item, SingleWriter, made_once
+from sync_orchestration.systems.rest.single import Item, SingleWriter
 
 _BAD_WORDS = frozenset({"error", "failed", "failure", "fail", "invalid", "rejected", "refused", "false"})
 
@@ -34,7 +35,7 @@ class BatchWriter:
         body = wrapped([self._body(item) for item in items], settings.items)
         # What is put, or known already, is the same after a second time.
         is_repeatable = settings.method == "PUT" or all(item.target_id is not None for item in items)
-        once: JSON = None if is_repeatable else [made_once(item.record) for item in items]
+        once = None if is_repeatable else request_key(self.sender.resource, [item.record for item in items])
         try:
             reply = self.sender.send(Call(settings.method, settings.path), settings.path, body, once)
         except LostAnswerError as lost:

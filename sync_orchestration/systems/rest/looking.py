@@ -12,9 +12,9 @@ from sync_orchestration.systems.http import Answer
 from sync_orchestration.systems.rest.addresses import filled
 from sync_orchestration.systems.rest.answers import refused_credentials, refused_rights, said_by
 from sync_orchestration.systems.rest.bodies import UNKNOWN, flat
+from sync_orchestration.systems.rest.doubts import doubtful, may_be_sent_again
 from sync_orchestration.systems.rest.judging import GONE, id_in, is_success
 from sync_orchestration.systems.rest.reading import get_json, is_null_at, key_text, read_at, shape
-from sync_orchestration.systems.rest.sending import doubtful
 from sync_orchestration.systems.rest.settings import Resource
 
 _NAMED_IDS = 5
@@ -51,7 +51,7 @@ class Looker:
             return None
         if self.resource.find:
             return self._find(record)
-        return None if self.resource.makes_once else doubtful("an earlier try had no answer")
+        return None if may_be_sent_again(self.resource, record) else doubtful()
 
     def _read(self, record: TargetRecord, target_id: str) -> Found:
         path = filled(self.resource.reading, {"id": target_id, "key": record.external_id})

@@ -6,13 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Lock
 
-from sync_orchestration.mapping.diff import payload_hash
 from sync_orchestration.mapping.records import JSON, RecordError
 from sync_orchestration.pipeline.errors import SyncError, UnavailableError, may_have_acted
 from sync_orchestration.pipeline.protocols import Outcome, PartlyDoneError
 from sync_orchestration.pipeline.spans import carried
 from sync_orchestration.systems.http import Answer
 from sync_orchestration.systems.rest.answers import refused_rights
+from sync_orchestration.systems.rest.doubts import doubtful
 from sync_orchestration.systems.rest.settings import Call, Resource
 
 MOST_FAILING = 20
@@ -38,20 +38,16 @@ class Reply:
 
 
 class LostAnswerError(Exception):
-    """A create may have arrived, but its answer did not. `outcome` is what becomes of its record."""
+    """A create may have arrived, but its answer did not. `outcome` is what becomes of its record.
 
-    def __init__(self, cause: UnavailableError, *, can_be_found: bool) -> None:
+    `can_be_cleared`: the API can be asked for it, or told again.
+    """
+
+    def __init__(self, cause: UnavailableError, *, can_be_cleared: bool) -> None:
         super().__init__(str(cause))
         self.cause = cause
-        error = RecordError("no_answer", None, str(cause)) if can_be_found else doubtful(str(cause))
-        self.outcome = Outcome(error=error, transient=can_be_found, in_doubt=True)
-
-
-def doubtful(why: str) -> RecordError:
-    """Return the error of a record that may be there, of an API that can neither be asked nor told twice."""
-    return RecordError(
-        "in_doubt", None, f"{why.rstrip('.')}. It may have been made: look there, delete it if it is, then retry"
-    )
+        error = RecordError("no_answer", None, str(cause)) if can_be_cleared else doubtful(str(cause))
+        self.outcome = Outcome(error=error, transient=can_be_cleared, in_doubt=True)
 
 
 def _is_forbidden(outcome: Outcome) -> bool:
@@ -103,8 +99,8 @@ class Sender:
         """True until some write tells that others are worth trying."""
         return not self.has_answered or (self._forbidden > 0 and not self._accepted)
 
-    def send(self, call: Call, path: str, body: JSON, once: JSON = None) -> Reply:
-        """Send one write. `once` names what must not be done twice: a create, unless it is put to a known place.
+    def send(self, call: Call, path: str, body: JSON, once: str | None = None) -> Reply:
+        """Send one write. `once` is the key of what must not be done twice: a create that is not put to a known place.
 
         Raises LostAnswerError when such a request may have been acted upon, UnavailableError when it was not, or
         when it may as well be sent again later. A record that can be looked up is never sent again unlooked-for: not
@@ -113,7 +109,7 @@ class Sender:
         resource = self.resource
         headers = dict(resource.headers)
         if once is not None and resource.idempotency_header:
-            headers[resource.idempotency_header] = payload_hash([resource.namespace, once, body])
+            headers[resource.idempotency_header] = once
         repeatable = once is None or (bool(resource.idempotency_header) and resource.find is None)
         started = time.monotonic()
         try:
@@ -121,9 +117,9 @@ class Sender:
                 call.method, path, json_body=body, headers=headers, repeatable=repeatable, refusals=(500,)
             )
         except UnavailableError as error:
-            if repeatable or not error.may_have_acted:
+            if once is None or not error.may_have_acted:
                 raise
-            raise LostAnswerError(error, can_be_found=resource.find is not None) from None
+            raise LostAnswerError(error, can_be_cleared=resource.find is not None or resource.repeats) from None
         return Reply(answer, round((time.monotonic() - started) * 1_000))
 
     def heard(self, reply: Reply, *outcomes: Outcome) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Literal
 
 from sync_orchestration.systems.http import HttpClient
@@ -52,7 +53,8 @@ class Resource:
     that carries our own key. `find` is a path that lists the records with our ``{key}``, at `find_records` of its
     answer. `read` is where one record is read (None: where it is updated), at `record` of the answer; with `verify`
     each known record is read before it is written. With an `idempotency_header` the server itself refuses to do a
-    request twice; `namespace` keeps apart syncs whose records have the same keys. `parallel` requests run at a time.
+    request twice, as long as `keys_last`; `namespace` keeps apart syncs whose records have the same keys. `parallel`
+    requests run at a time.
     """
 
     http: HttpClient
@@ -70,6 +72,7 @@ class Resource:
     verify: bool = False
     batch: BatchSettings | None = None
     idempotency_header: str | None = None
+    keys_last: timedelta = timedelta(hours=20)
     namespace: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     parallel: int = 4
@@ -79,10 +82,14 @@ class Resource:
         return self.create or Call("POST", self.path)
 
     @property
-    def makes_once(self) -> bool:
-        """Whether making the same record again has no effect: by a key of the request, or at a place of its own."""
-        method = self.creating.method if self.batch is None else self.batch.method
-        return bool(self.idempotency_header) or method == "PUT"
+    def puts(self) -> bool:
+        """Whether making the same record again has no effect by its nature: it is put to a place of its own."""
+        return (self.creating.method if self.batch is None else self.batch.method) == "PUT"
+
+    @property
+    def repeats(self) -> bool:
+        """Whether the request that makes a record can be the very same one later. The next pass cuts other batches."""
+        return bool(self.idempotency_header) and self.batch is None
 
     @property
     def updating(self) -> Call:

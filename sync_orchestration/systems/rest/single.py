@@ -1,13 +1,14 @@
 """Writes one record with one request."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sync_orchestration.interface.rows import Payload
 from sync_orchestration.mapping.diff import changed_fields
-from sync_orchestration.mapping.records import JSON, RecordError
+from sync_orchestration.mapping.records import RecordError
 from sync_orchestration.pipeline.protocols import CurrentRecord, Outcome, TargetRecord
 from sync_orchestration.systems.rest.addresses import filled
-from sync_orchestration.systems.rest.bodies import as_json, nested, same_json, with_siblings, wrapped
+from sync_orchestration.systems.rest.bodies import UNKNOWN, as_json, nested, same_json, with_siblings, wrapped
+from sync_orchestration.systems.rest.doubts import doubtful, key_holds, refused_again, request_key
 from sync_orchestration.systems.rest.judging import (
     GONE,
     created,
@@ -46,15 +47,6 @@ def item_of(resource: Resource, record: TargetRecord, current: CurrentRecord | N
     return Item(record, values, body, written, current)
 
 
-def made_once(record: TargetRecord) -> list[JSON]:
-    """Name one making of a record, which must not happen twice.
-
-    What it was before is part of that, or a server with a good memory would answer with the record that has vanished.
-    """
-    deleted = None if record.processed_at is None else record.processed_at.isoformat()
-    return [record.key, record.target_id or deleted]
-
-
 @dataclass(frozen=True, slots=True)
 class SingleWriter:
     """Creates, updates and deletes records of one resource."""
@@ -70,18 +62,22 @@ class SingleWriter:
             self.create(item, outcomes)
 
     def create(self, item: Item, outcomes: dict[str, Outcome]) -> None:
-        """Create a record.
+        """Create a record; one in doubt that nobody can look up, only where that makes no second one.
 
         Raises SyncError when the system is at fault.
         """
         resource, record = self.sender.resource, item.record
         call = resource.creating
+        is_again = record.in_doubt and resource.find is None and call.method != "PUT"
+        if is_again and not key_holds(resource, record):
+            outcomes[record.key] = Outcome(error=doubtful(), in_doubt=True)
+            return
         path = filled(call.path, {"key": record.external_id})
         if isinstance(path, RecordError):
             outcomes[record.key] = Outcome(error=path)
             return
         # Put to a place of its own, a second time changes nothing.
-        once: JSON = None if call.method == "PUT" else made_once(record)
+        once = None if call.method == "PUT" else request_key(resource, [record])
         try:
             reply = self.sender.send(call, path, wrapped(item.body, resource.wrap), once)
         except LostAnswerError as lost:
@@ -90,9 +86,25 @@ class SingleWriter:
             return
         own_place = record.external_id if call.method == "PUT" and "{key}" in call.path else None
         if is_success(reply.answer):
-            self._settle(item.record, reply, created(resource, reply, item.values, own_place), outcomes)
+            outcome = created(resource, reply, item.values, own_place)
+            self._settle(record, reply, outcome, outcomes)
+            if is_again and outcome.target_id is not None:
+                self._confirm(item, outcome.target_id, outcomes)
         else:
-            self._refuse(item.record, reply, outcomes, creates=True)
+            self._refuse(record, reply, outcomes, creates=True)
+            if is_again:
+                outcomes[record.key] = refused_again(outcomes[record.key])
+
+    def _confirm(self, item: Item, target_id: str, outcomes: dict[str, Outcome]) -> None:
+        """Write a record whose making was sent again: the answer may be the first one, and the record not be so now."""
+        key = item.record.key
+        del outcomes[key]
+        nobody_knows = CurrentRecord(target_id, dict.fromkeys(item.values, UNKNOWN))
+        if not self._update(item, nobody_knows, outcomes):
+            # Made once, and deleted there since: the key would bring its old answer for ever.
+            outcomes[key] = Outcome(error=doubtful("it was made, but is not there any more"), in_doubt=True)
+        elif outcomes[key].error is not None:
+            outcomes[key] = replace(outcomes[key], in_doubt=True)
 
     def _update(self, item: Item, current: CurrentRecord, outcomes: dict[str, Outcome]) -> bool:
         """Update a record; False when it is not there any more."""

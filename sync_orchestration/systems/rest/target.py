@@ -8,6 +8,7 @@ from sync_orchestration.mapping.records import RecordError, Reference
 from sync_orchestration.pipeline.protocols import CurrentRecord, Outcome, TargetRecord
 from sync_orchestration.systems.rest.batches import BatchWriter
 from sync_orchestration.systems.rest.bodies import same_json
+from sync_orchestration.systems.rest.doubts import doubtful
 from sync_orchestration.systems.rest.looking import Looker
 from sync_orchestration.systems.rest.sending import Job, Sender
 from sync_orchestration.systems.rest.settings import Resource
@@ -79,11 +80,21 @@ class RestTarget:
     def _ids_to_delete(self, records: Sequence[TargetRecord]) -> tuple[dict[str, str], dict[str, Outcome]]:
         """Return the ids of what is there, and the outcomes of what is not or cannot be told."""
         ids = {record.key: record.target_id for record in records if record.target_id is not None}
-        doubtful = [record for record in records if record.target_id is None]
         outcomes: dict[str, Outcome] = {}
-        for key, found in self._looker.look(doubtful).items():
+        looked_for: list[TargetRecord] = []
+        for record in records:
+            if record.target_id is not None:
+                continue
+            if not record.in_doubt or self.resource.find:
+                looked_for.append(record)
+            elif "{id}" in self.resource.deleting.path:
+                outcomes[record.key] = Outcome(error=doubtful(), in_doubt=True)
+            else:
+                ids[record.key] = record.external_id
+        for key, found in self._looker.look(looked_for).items():
             if isinstance(found, CurrentRecord):
                 ids[key] = found.target_id
             else:
-                outcomes[key] = Outcome(error=found)
+                # While nobody knows it may be there still.
+                outcomes[key] = Outcome(error=found, in_doubt=found is not None)
         return ids, outcomes
