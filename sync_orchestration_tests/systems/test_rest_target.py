@@ -35,6 +35,7 @@ from .conftest import Script, Switchboard, as_json
 DELETE = Call("DELETE", "/partners/{id}")
 HEEDED: dict[str, Any] = {"idempotency_header": "Idempotency-Key", "namespace": "partners"}
 NOW = datetime.now(UTC)
+FIND = "/partners?external_ref={key}"
 
 
 @dataclass(frozen=True)
@@ -763,6 +764,34 @@ def test_a_known_record_that_has_vanished_is_not_made_twice_either(board: Switch
     assert error_of(write(target(board, shop, **HEEDED), lost)["A"]).code == "in_doubt"
     assert shop.requests == ["PATCH /partners/9"]
     assert write(target(board, shop, **HEEDED), replace(lost, first_tried_at=NOW))["A"].target_id == "1"
+
+
+@pytest.mark.parametrize("verify", [True, False])
+def test_a_known_record_that_has_vanished_is_looked_for_before_it_is_made_anew(
+    board: Switchboard, verify: bool
+) -> None:
+    """The try that is in doubt may have found it gone, and made it anew."""
+    shop = Shop({"4": {"id": 4, "external_ref": "A", "name": "a"}})
+    found = target(board, shop, find=FIND, key_field="external_ref", verify=verify)
+    lost = record("A", "9", in_doubt=True, name="b")
+    assert write(found, lost)["A"].target_id == "4"
+    assert shop.partners == {"4": {"id": 4, "external_ref": "A", "name": "b"}}
+    shop.partners.clear()
+    assert write(found, lost)["A"].target_id == "1"
+    shop.answer = answering(Response("", 400), only="GET /partners")
+    assert write(target(board, shop, find=FIND), lost)["A"].in_doubt
+
+
+def test_a_delete_finds_what_a_try_in_doubt_has_made_anew(board: Switchboard) -> None:
+    shop = Shop({"4": {"id": 4, "external_ref": "A"}})
+    found = target(board, shop, find=FIND, key_field="external_ref")
+    assert found.delete([record("A", "9")])["A"].error is None
+    assert shop.partners.keys() == {"4"}, "it was no try of ours that made it"
+    assert found.delete([record("A", "9", in_doubt=True)])["A"].error is None
+    assert shop.partners == {}
+    assert found.delete([record("A", "9", in_doubt=True)])["A"].error is None
+    shop.answer = answering(Response("", 400), only="GET /partners")
+    assert found.delete([record("A", "9", in_doubt=True)])["A"].in_doubt
 
 
 # Deletes

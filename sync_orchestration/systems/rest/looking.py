@@ -46,12 +46,20 @@ class Looker:
 
     def _look_at(self, record: TargetRecord) -> Found:
         if record.target_id is not None:
-            return self._read(record, record.target_id) if self.resource.verify else remembered(record)
-        if not record.in_doubt:
-            return None
-        if self.resource.find:
-            return self._find(record)
-        return None if may_be_sent_again(self.resource, record) else doubtful()
+            if not self.resource.verify:
+                return remembered(record)
+            found = self._read(record, record.target_id)
+            return self.find_again(record) if found is None else found
+        if record.in_doubt and not self.resource.find:
+            return None if may_be_sent_again(self.resource, record) else doubtful()
+        return self.find_again(record)
+
+    def find_again(self, record: TargetRecord) -> Found:
+        """Look up a record by its key where an earlier try may have made it, anew if it has vanished since.
+
+        Raises SyncError when reading as such is at fault.
+        """
+        return self._find(record) if record.in_doubt and self.resource.find else None
 
     def _read(self, record: TargetRecord, target_id: str) -> Found:
         path = filled(self.resource.reading, {"id": target_id, "key": record.external_id})

@@ -17,6 +17,7 @@ from sync_orchestration.systems.rest.judging import (
     refused,
     updated,
 )
+from sync_orchestration.systems.rest.looking import Looker
 from sync_orchestration.systems.rest.sending import LostAnswerError, Reply, Sender
 from sync_orchestration.systems.rest.settings import Resource
 
@@ -52,6 +53,7 @@ class SingleWriter:
     """Creates, updates and deletes records of one resource."""
 
     sender: Sender
+    looker: Looker
 
     def write(self, item: Item, outcomes: dict[str, Outcome]) -> None:
         """Create or update a record; a known one that has vanished is created anew.
@@ -71,6 +73,14 @@ class SingleWriter:
         is_again = record.in_doubt and resource.find is None and call.method != "PUT"
         if is_again and not key_holds(resource, record):
             outcomes[record.key] = Outcome(error=doubtful(), in_doubt=True)
+            return
+        # One that has vanished may have been made anew by the try that is in doubt.
+        made = None if item.current is None else self.looker.find_again(record)
+        if isinstance(made, RecordError):
+            outcomes[record.key] = Outcome(error=made, in_doubt=True)
+            return
+        if made is not None:
+            self._confirm(item, made.target_id, outcomes)
             return
         path = filled(call.path, {"key": record.external_id})
         if isinstance(path, RecordError):
@@ -96,9 +106,9 @@ class SingleWriter:
                 outcomes[record.key] = refused_again(outcomes[record.key])
 
     def _confirm(self, item: Item, target_id: str, outcomes: dict[str, Outcome]) -> None:
-        """Write a record whose making was sent again: the answer may be the first one, and the record not be so now."""
+        """Write a record that an earlier try may have made. Nobody knows what it holds, or if it is there still."""
         key = item.record.key
-        del outcomes[key]
+        outcomes.pop(key, None)
         nobody_knows = CurrentRecord(target_id, dict.fromkeys(item.values, UNKNOWN))
         if not self._update(item, nobody_knows, outcomes):
             # Made once, and deleted there since: the key would bring its old answer for ever.
@@ -139,9 +149,14 @@ class SingleWriter:
             return
         reply = self.sender.send(call, path, None)
         if reply.answer.status in GONE:
-            self._settle(
-                record, reply, Outcome(None, None, duration_ms=reply.took, response_code=reply.answer.status), outcomes
-            )
+            made = self.looker.find_again(record)
+            if isinstance(made, CurrentRecord) and made.target_id != target_id:
+                self.delete(record, made.target_id, outcomes)
+                return
+            error = made if isinstance(made, RecordError) else None
+            status = reply.answer.status
+            gone = Outcome(error=error, duration_ms=reply.took, response_code=status, in_doubt=error is not None)
+            self._settle(record, reply, gone, outcomes)
         elif is_success(reply.answer):
             self._settle(record, reply, updated(self.sender.resource, reply, None, None), outcomes)
         else:

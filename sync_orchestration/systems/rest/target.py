@@ -22,7 +22,7 @@ class RestTarget:
         self.resource = resource
         self._looker = Looker(resource)
         self._sender = Sender(resource)
-        self._single = SingleWriter(self._sender)
+        self._single = SingleWriter(self._sender, self._looker)
 
     @property
     def model(self) -> str:
