@@ -970,11 +970,12 @@ def test_of_a_refused_batch_exactly_the_culprits_fail(
     board: Switchboard, count: int, culprits: set[int], status: int, size: int
 ) -> None:
     def answer(shop: Shop, asked: Asked) -> Response | None:
-        bad = [item["name"] for item in asked.body if int(item["name"][1:]) in culprits]
+        bad = [item["name"] for item in asked.body or [] if int(item["name"][1:]) in culprits]
         return as_json({"message": f"bad: {bad}"}, status) if bad else None
 
     shop = Shop({}, answer)
-    found = target(board, shop, batch=batch(size=size), parallel=2)
+    # After a 500 none is sent again that has not been looked for.
+    found = target(board, shop, batch=batch(size=size), parallel=2, find=FIND, key_field="external_ref")
     found._sender.has_answered = True  # rights are not the question here
     outcomes: Mapping[str, Outcome]
     try:
@@ -987,6 +988,25 @@ def test_of_a_refused_batch_exactly_the_culprits_fail(
     assert {int(key) for key, outcome in outcomes.items() if outcome.error} == culprits & {int(key) for key in outcomes}
     written = [p["name"] for p in shop.partners.values()]
     assert sorted(written) == sorted(f"N{key}" for key, outcome in outcomes.items() if outcome.error is None)
+
+
+def test_a_batch_at_which_the_server_broke_after_its_work_is_not_made_again(board: Switchboard) -> None:
+    def answer(shop: Shop, asked: Asked) -> Response | None:
+        if asked.method != "POST" or len(shop.asked) > 1:
+            return None
+        for item in asked.body[:2]:
+            shop.created(item)
+        return as_json({"message": "boom"}, 500)
+
+    records = [record(str(i)) for i in range(4)]
+    shop = Shop({}, answer)
+    outcomes = write(target(board, shop, batch=batch(), find=FIND, key_field="external_ref"), *records)
+    assert {key: outcome.target_id for key, outcome in outcomes.items()} == {"0": "1", "1": "2", "2": "3", "3": "4"}
+    assert len(shop.partners) == 4
+    unable = Shop({}, answer)
+    outcomes = write(target(board, unable, batch=batch()), *records)
+    assert {(error_of(o).code, o.in_doubt, o.transient) for o in outcomes.values()} == {("in_doubt", True, False)}
+    assert len(unable.asked) == 1
 
 
 def test_a_batch_that_is_too_large_is_halved(board: Switchboard) -> None:

@@ -1,14 +1,14 @@
 """Writes many records with one request, and finds out what became of each, or which of them were to blame."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sync_orchestration.mapping.records import JSON, RecordError
 from sync_orchestration.mapping.values import as_number
-from sync_orchestration.pipeline.protocols import Outcome
+from sync_orchestration.pipeline.protocols import CurrentRecord, Outcome
 from sync_orchestration.systems.rest.answers import BUSY, said_in
 from sync_orchestration.systems.rest.bodies import nested, wrapped
-from sync_orchestration.systems.rest.doubts import request_key
+from sync_orchestration.systems.rest.doubts import doubtful, request_key
 from sync_orchestration.systems.rest.judging import GONE, done, failed, is_success, refuse_system_fault, refused
 from sync_orchestration.systems.rest.reading import key_text, parsed, read_at
 from sync_orchestration.systems.rest.sending import LostAnswerError, Reply, Sender
@@ -53,9 +53,37 @@ class BatchWriter:
             self.sender.heard(reply, outcome)
             return
         self.sender.heard(reply)
+        if answer.status >= 500 and once is not None:
+            items = self._not_made(items, reply, outcomes)
+            if not items:
+                return
         middle = len(items) // 2
         self.write(items[:middle], outcomes)
         self.write(items[middle:], outcomes)
+
+    def _not_made(self, items: Sequence[Item], reply: Reply, outcomes: dict[str, Outcome]) -> Sequence[Item]:
+        """Return the items that may be sent again after a server broke at them, for it may have done its work before.
+
+        Raises SyncError when it cannot be asked; all are in doubt then.
+        """
+        resource, outcome = self.sender.resource, refused(self.sender.resource.http, reply)
+        new = [item for item in items if item.target_id is None]
+        outcomes.update((item.record.key, outcome) for item in new)
+        if resource.find is None:
+            why = outcome.error.message if outcome.error else ""
+            asking = replace(outcome, error=doubtful(why), transient=False)
+            outcomes.update((item.record.key, asking) for item in new)
+            return [item for item in items if item.target_id is not None]
+        found = self.single.looker.look([replace(item.record, in_doubt=True) for item in new])
+        for item in new:
+            there = found[item.record.key]
+            if isinstance(there, CurrentRecord):
+                self.single.confirm(item, there.target_id, outcomes)
+            elif there is not None:
+                outcomes[item.record.key] = Outcome(error=there, in_doubt=True)
+            else:
+                del outcomes[item.record.key]
+        return [item for item in items if item.record.key not in outcomes]
 
     def _body(self, item: Item) -> JSON:
         if item.target_id is None:

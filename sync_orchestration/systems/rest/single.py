@@ -80,7 +80,7 @@ class SingleWriter:
             outcomes[record.key] = Outcome(error=made, in_doubt=True)
             return
         if made is not None:
-            self._confirm(item, made.target_id, outcomes)
+            self.confirm(item, made.target_id, outcomes)
             return
         path = filled(call.path, {"key": record.external_id})
         if isinstance(path, RecordError):
@@ -99,13 +99,13 @@ class SingleWriter:
             outcome = created(resource, reply, item.values, own_place)
             self._settle(record, reply, outcome, outcomes)
             if is_again and outcome.target_id is not None:
-                self._confirm(item, outcome.target_id, outcomes)
+                self.confirm(item, outcome.target_id, outcomes)
         else:
             self._refuse(record, reply, outcomes, creates=True)
             if is_again:
                 outcomes[record.key] = refused_again(outcomes[record.key])
 
-    def _confirm(self, item: Item, target_id: str, outcomes: dict[str, Outcome]) -> None:
+    def confirm(self, item: Item, target_id: str, outcomes: dict[str, Outcome]) -> None:
         """Write a record that an earlier try may have made. Nobody knows what it holds, or if it is there still."""
         key = item.record.key
         outcomes.pop(key, None)
