@@ -6,9 +6,9 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
@@ -19,7 +19,7 @@ from sync_orchestration.pipeline.errors import ConfigurationError, UnavailableEr
 from sync_orchestration.systems.http_faults import never_arrived, retry_after, root_cause, took_too_long
 from sync_orchestration.systems.quiet_logs import silence
 from sync_orchestration.systems.request_spans import note_status, request_span
-from sync_orchestration.systems.sessions import open_session
+from sync_orchestration.systems.sessions import open_session, password_in
 from sync_orchestration.systems.sharing import Pause, Turns
 
 silence()
@@ -80,12 +80,16 @@ class HttpSettings:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer that arrived whole. Statuses other than passing faults are the caller's to judge."""
+    """An answer that arrived whole. Statuses other than passing faults are the caller's to judge.
+
+    `is_repeated`: the same was sent before, and may have been done, but that answer did not arrive.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     what: str
+    is_repeated: bool = False
 
     @property
     def content_type(self) -> str:
@@ -195,7 +199,7 @@ class HttpClient:
 
     @property
     def _secrets(self) -> tuple[str, ...]:
-        return (*self.settings.secrets, *_password_in(self.settings.base_url))
+        return (*self.settings.secrets, *password_in(self.settings.base_url))
 
     def _once(self, attempt: Callable[[], T]) -> T:
         try:
@@ -235,7 +239,8 @@ class HttpClient:
             retry=retry_if_exception(worth_another_try),
             reraise=True,
         )
-        return self._once(lambda: retrying(attempt))
+        found = self._once(lambda: retrying(attempt))
+        return replace(found, is_repeated=True) if acted and isinstance(found, Answer) else found
 
     def _attempt(
         self,
@@ -391,9 +396,3 @@ class HttpClient:
                 seconds=settings.timeout * settings.patience,
             )
         return session
-
-
-def _password_in(url: str) -> tuple[str, ...]:
-    userinfo = url.partition("//")[2].rpartition("@")[0]
-    password = userinfo.partition(":")[2]
-    return (password, unquote(password)) if password else ()

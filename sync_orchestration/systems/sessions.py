@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from urllib.parse import unquote
 
 import requests
 from requests.auth import HTTPBasicAuth
@@ -36,3 +37,10 @@ def _basic(auth: tuple[str, str] | None) -> HTTPBasicAuth | None:
 
 def _ca_bundle() -> bool | str:
     return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE") or True
+
+
+def password_in(url: str) -> tuple[str, ...]:
+    """Return the password that an address carries, as it is written and as it is meant."""
+    userinfo = url.partition("//")[2].rpartition("@")[0]
+    password = userinfo.partition(":")[2]
+    return (password, unquote(password)) if password else ()

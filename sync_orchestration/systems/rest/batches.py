@@ -8,7 +8,7 @@ from sync_orchestration.mapping.values import as_number
 from sync_orchestration.pipeline.protocols import CurrentRecord, Outcome
 from sync_orchestration.systems.rest.answers import BUSY, said_in
 from sync_orchestration.systems.rest.bodies import nested, wrapped
-from sync_orchestration.systems.rest.doubts import doubtful, request_key
+from sync_orchestration.systems.rest.doubts import doubtful, refused_again, request_key
 from sync_orchestration.systems.rest.judging import GONE, done, failed, is_success, refuse_system_fault, refused
 from sync_orchestration.systems.rest.reading import key_text, parsed, read_at
 from sync_orchestration.systems.rest.sending import LostAnswerError, Reply, Sender
@@ -47,26 +47,28 @@ class BatchWriter:
             self._take(items, reply, outcomes)
             return
         refuse_system_fault(http, answer, first=not self.sender.has_answered, creates=True)
+        is_again = once is not None and answer.is_repeated
         if len(items) == 1 or answer.status in BUSY:
-            outcome = refused(http, reply)
+            outcome = refused_again(refused(http, reply)) if is_again else refused(http, reply)
             outcomes.update((item.record.key, outcome) for item in items)
             self.sender.heard(reply, outcome)
             return
         self.sender.heard(reply)
-        if answer.status >= 500 and once is not None:
+        # A server that broke may have done its work before, and one that is sent the same again may be at it still.
+        if is_again or (once is not None and answer.status >= 500):
             items = self._not_made(items, reply, outcomes)
-            if not items:
-                return
         middle = len(items) // 2
-        self.write(items[:middle], outcomes)
-        self.write(items[middle:], outcomes)
+        for half in (items[:middle], items[middle:]):
+            if half:
+                self.write(half, outcomes)
 
     def _not_made(self, items: Sequence[Item], reply: Reply, outcomes: dict[str, Outcome]) -> Sequence[Item]:
-        """Return the items that may be sent again after a server broke at them, for it may have done its work before.
+        """Return the items that may be sent again although the server may have made them; nobody knows by its answer.
 
         Raises SyncError when it cannot be asked; all are in doubt then.
         """
-        resource, outcome = self.sender.resource, refused(self.sender.resource.http, reply)
+        resource = self.sender.resource
+        outcome = replace(refused(resource.http, reply), in_doubt=True)
         new = [item for item in items if item.target_id is None]
         outcomes.update((item.record.key, outcome) for item in new)
         if resource.find is None:

@@ -102,7 +102,7 @@ class SingleWriter:
                 self.confirm(item, outcome.target_id, outcomes)
         else:
             self._refuse(record, reply, outcomes, creates=True)
-            if is_again:
+            if is_again or (once is not None and reply.answer.is_repeated):
                 outcomes[record.key] = refused_again(outcomes[record.key])
 
     def confirm(self, item: Item, target_id: str, outcomes: dict[str, Outcome]) -> None:
