@@ -29,7 +29,7 @@ from sync_orchestration.intake import Quota
 from sync_orchestration.interface.database import connect
 from sync_orchestration.interface.pauses import SharedPause
 from sync_orchestration.interface.state import change_state, database_time, lock_state, read_state
-from sync_orchestration.sandbox.alfresco import AlfrescoWorld, alfresco_app
+from sync_orchestration.sandbox.alfresco import AlfrescoSwitches, AlfrescoWorld, alfresco_app
 from sync_orchestration.sandbox.faults import FaultRule
 from sync_orchestration.sandbox.flexi import FlexiWorld, flexi_app
 from sync_orchestration.sandbox.kontur import KonturWorld, kontur_app
@@ -457,6 +457,28 @@ def test_a_missing_right_stops_the_pass_with_a_sentence(world: Everything) -> No
     assert "may not do PUT" in str(report.problem)
     assert world.state()["status"] == "ERROR"
     assert world.state()["error"] == report.problem
+
+
+def test_what_citeck_passes_over_in_silence_is_told_and_not_counted_as_written(
+    world: Everything, defs_folder: DefsFolder
+) -> None:
+    defs_folder.replace("connections", "# dialect: citeck  ", "dialect: citeck  ")
+    world.project = defs_folder.load()
+    world.sync(SWEEP)
+    protected, free = world.alfresco.planted["unchanged"][:2]
+    world.alfresco.switches = AlfrescoSwitches(protected_attributes=frozenset({"idocs:CEOname"}))
+    world.alfresco.edit(protected, CEOname="Прежний Директор", okpo="00000001")
+    world.alfresco.edit(free, okpo="00000001")
+    for _ in range(2):
+        report = world.sync(SWEEP)
+        assert report.problem is None
+        status, code, message, _ = world.rows(SWEEP)[protected]
+        assert (status, code) == ("failed", "not_taken")
+        assert "the server did not take idocs:CEOname:" in str(message)
+        assert world.rows(SWEEP)[free][0] == "processed"
+    again = "SELECT next_attempt_at FROM sync.interface_row WHERE record_key = %s"
+    assert world.conn.execute(again, (protected,)).fetchall() == [(None,)]
+    assert all(world.alfresco.nodes[key].properties["idocs:okpo"] != "00000001" for key in (protected, free))
 
 
 @pytest.mark.parametrize("status", [403, 500])

@@ -50,6 +50,11 @@ FAILED: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "integrity": ("Alfresco's rules refuse the change.", "Mend what the message names."),
         "invalid": ("Alfresco does not take these values (400).", "Mend what the message names."),
         "locked": ("The node is locked, or was changed at the same time.", _ITSELF),
+        "not_taken": (
+            "Alfresco or Citeck answered with success, but the node holds another value: the property is protected, or "
+            "not in the model.",
+            "The property that the message names: unprotect it, or take it out of the mapping.",
+        ),
         "vanished": ("The node no longer exists.", "None; the next sweep does not find it any more."),
     },
     "Answers that leave a doubt": {

@@ -20,6 +20,7 @@ from sync_orchestration.systems.flexi import FlexiClient, FlexiSource
 from sync_orchestration.systems.http import HttpClient, HttpSettings
 from sync_orchestration.systems.odoo.client import OdooClient
 from sync_orchestration.systems.odoo.target import OdooTarget
+from sync_orchestration_tests.systems.repositories import Repository, repository
 
 PARTNER = "res.partner"
 KEY = "key-of-the-sync-user"
@@ -238,3 +239,19 @@ def target_id(outcome: Outcome) -> int:
     assert outcome.error is None
     assert outcome.target_id is not None
     return int(outcome.target_id)
+
+
+@pytest.fixture(params=["alfresco", "citeck"])
+def repo(request: pytest.FixtureRequest, board: Switchboard) -> Repository:
+    """The same test in both dialects."""
+    return repository(board, request.param)
+
+
+@pytest.fixture
+def v1(board: Switchboard) -> Repository:
+    return repository(board, "alfresco")
+
+
+@pytest.fixture
+def citeck(board: Switchboard) -> Repository:
+    return repository(board, "citeck")

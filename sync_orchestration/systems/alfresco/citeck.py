@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sync_orchestration.pipeline.errors import ConfigurationError, UnavailableError
-from sync_orchestration.systems.alfresco.dialect import Node, NodePage, Properties, Refusal
+from sync_orchestration.systems.alfresco.dialect import Changed, Node, NodePage, Properties, Refusal
 from sync_orchestration.systems.http import Answer, HttpClient
 
 _PREFIX = "alfresco/@workspace://SpacesStore/"
@@ -48,7 +48,7 @@ class CiteckRecords:
                 return 0
             limit, skip = _NODES_TO_SKIP, skip + limit
 
-    def read(self, node_ids: Sequence[str]) -> Mapping[str, Properties]:
+    def read(self, node_ids: Sequence[str]) -> Mapping[str, Properties | Refusal]:
         """Read records by id in one request, straight from the repository."""
         if not node_ids:
             return {}
@@ -59,8 +59,11 @@ class CiteckRecords:
         nodes = [_node(record) for record in self._call("query", asked)["records"]]
         return {node.node_id: node.properties for node in nodes if node.dbid}
 
-    def change(self, node_id: str, properties: Properties) -> Refusal | None:
-        """Mutate one record, in a transaction of its own; a property set to None is unset."""
+    def change(self, node_id: str, properties: Properties) -> Changed | Refusal:
+        """Mutate one record, in a transaction of its own; a property set to None is unset.
+
+        A protected or unknown property is passed over without a word, and the answer tells no values.
+        """
         record = {"id": _PREFIX + node_id, "attributes": dict(properties)}
         answer, reply = self._send("mutate", {"records": [record]})
         if errors := _errors(reply):
@@ -68,7 +71,7 @@ class CiteckRecords:
             return Refusal(code, self.http.masked(errors[0]), 200, transient=code == "locked")
         if not isinstance(reply.get("records"), list):
             raise self._without_records(answer)
-        return None
+        return Changed()
 
     def check(self) -> str:
         """Query one record of the type."""

@@ -25,8 +25,15 @@ class NodePage:
 
 
 @dataclass(frozen=True, slots=True)
+class Changed:
+    """A change that the server did not object to. `stored` is what the node holds since, where the answer tells it."""
+
+    stored: Properties | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why one node was not changed: a code for machines, a sentence for people; `transient` if it may pass."""
+    """Why a node was not read or changed: a code for machines, a sentence for people; `transient` if it may pass."""
 
     code: str
     message: str
@@ -46,11 +53,11 @@ class Dialect(Protocol):
     def newest(self) -> int:
         """Return the highest node-dbid of the type; 0 where there is none."""
 
-    def read(self, node_ids: Sequence[str]) -> Mapping[str, Properties]:
+    def read(self, node_ids: Sequence[str]) -> Mapping[str, Properties | Refusal]:
         """Read nodes afresh from the repository; one that is gone is left out."""
 
-    def change(self, node_id: str, properties: Properties) -> Refusal | None:
-        """Change these properties of a node and no others; None when it was done."""
+    def change(self, node_id: str, properties: Properties) -> Changed | Refusal:
+        """Change these properties of a node and no others; whether each was taken is for the caller to see."""
 
     def check(self) -> str:
         """Try the connection harmlessly; returns a sentence for people."""

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sync_orchestration.pipeline.errors import UnavailableError
+from sync_orchestration.pipeline.errors import ConfigurationError, UnavailableError
 from sync_orchestration.pipeline.protocols import Change, ChangePage, SourceHead, SourceRecord
-from sync_orchestration.systems.alfresco.dialect import Dialect, NodePage
+from sync_orchestration.systems.alfresco.dialect import Dialect, NodePage, Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,13 @@ class AlfrescoSource:
                 return
 
     def fetch(self, keys: Sequence[str]) -> Mapping[str, SourceRecord]:
-        """Read nodes afresh."""
-        return {key: SourceRecord(key, dict(found)) for key, found in self.dialect.read(keys).items()}
+        """Read nodes afresh. Raises ConfigurationError for one that may not be read: it is not gone."""
+        records: dict[str, SourceRecord] = {}
+        for key, found in self.dialect.read(keys).items():
+            if isinstance(found, Refusal):
+                raise ConfigurationError(f"The node {key} cannot be read: {found.message}")
+            records[key] = SourceRecord(key, dict(found))
+        return records
 
     def snapshot(self, after: str | None) -> Iterator[Sequence[SourceRecord]]:
         """Yield all nodes in pages; `after` is a node-dbid here."""

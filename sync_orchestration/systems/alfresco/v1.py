@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from sync_orchestration.pipeline.errors import ConfigurationError, UnavailableError
 from sync_orchestration.pipeline.spans import carried
-from sync_orchestration.systems.alfresco.dialect import Node, NodePage, Properties, Refusal
+from sync_orchestration.systems.alfresco.dialect import Changed, Node, NodePage, Properties, Refusal
 from sync_orchestration.systems.http import Answer, HttpClient
 from sync_orchestration.systems.request_spans import KeyedPath
 
@@ -68,13 +68,13 @@ class AlfrescoV1:
                 return 0
             limit, skip = _NODES_TO_SKIP, skip + limit
 
-    def read(self, node_ids: Sequence[str]) -> Mapping[str, Properties]:
+    def read(self, node_ids: Sequence[str]) -> Mapping[str, Properties | Refusal]:
         """Read nodes each by itself, a few at a time: the REST API has no batch read."""
         with ThreadPoolExecutor(max_workers=_PARALLEL_READS) as pool:
             read = dict(zip(node_ids, pool.map(carried(self._node), node_ids), strict=True))
         return {node_id: properties for node_id, properties in read.items() if properties is not None}
 
-    def _node(self, node_id: str) -> Properties | None:
+    def _node(self, node_id: str) -> Properties | Refusal | None:
         path = _path_of(node_id)
         if path is None:
             return None
@@ -87,17 +87,23 @@ class AlfrescoV1:
             raise self._misunderstood(answer)
         return entry.get("properties") or {}
 
-    def change(self, node_id: str, properties: Properties) -> Refusal | None:
-        """PUT merges properties: absent ones stay, null unsets one. Aspects are never sent: they would be replaced."""
+    def change(self, node_id: str, properties: Properties) -> Changed | Refusal:
+        """PUT merges properties: absent ones stay, null unsets one. Aspects are never sent: they would be replaced.
+
+        The answer is the node as it is then: some properties, as who has changed it when, are passed over in silence.
+        """
         path = _path_of(node_id)
         if path is None:
             return Refusal("vanished", "no node has such an id", 404)
         answer, reply = self.http.send_json("PUT", path, json_body={"properties": dict(properties)})
         if answer.status == 200:
             # A page for people, or whatever else stands before a repository, has changed nothing.
-            if _entry_in(reply) is None:
+            entry = _entry_in(reply)
+            if entry is None:
                 raise self._misunderstood(answer)
-            return None
+            # A node without any value is told without this key; then it is read again.
+            stored = entry.get("properties")
+            return Changed(stored if isinstance(stored, dict) else None)
         if answer.status in _REFUSALS:
             code, meaning = _REFUSALS[answer.status]
             return Refusal(
