@@ -451,12 +451,49 @@ def test_the_citeck_dialect_comes_to_the_same_end(world: Everything, defs_folder
     assert "metadata" not in world.counted()
 
 
-def test_a_missing_right_stops_the_pass_with_a_sentence(world: Everything) -> None:
-    world.alfresco.trouble("write_denied", *world.alfresco.planted["write_denied"])
+@pytest.mark.parametrize("dialect", ["alfresco", "citeck"])
+def test_a_right_that_is_missing_on_some_nodes_holds_up_no_other(
+    world: Everything, defs_folder: DefsFolder, dialect: str
+) -> None:
+    """Not even where these are the first, and nothing else has changed that could show the right on others."""
+    if dialect == "citeck":
+        defs_folder.replace("connections", "# dialect: citeck  ", "dialect: citeck  ")
+        world.project = defs_folder.load()
+    world.sync(SWEEP)
+    rows = world.rows(SWEEP)
+    *denied, last = sorted(
+        (key for key, row in rows.items() if row[0] == "processed"), key=lambda key: world.alfresco.nodes[key].dbid
+    )
+    denied = denied[:10]
+    world.alfresco.trouble("write_denied", *denied)
+    for key in (*denied, last):
+        world.alfresco.edit(key, okpo="00000001")
     report = world.sync(SWEEP)
-    assert "may not do PUT" in str(report.problem)
+    assert (report.problem, report.counts["processed"], report.pending) == (None, 1, 0)
+    rows = world.rows(SWEEP)
+    assert {key for key, row in rows.items() if row[1] == "forbidden"} == set(denied)
+    assert all("the user may not change this node" in str(rows[key][2]) for key in denied)
+    assert world.alfresco.nodes[last].properties["idocs:okpo"] != "00000001"
+    world.alfresco.heal("write_denied", *denied)
+    assert world.sync(SWEEP).counts["processed"] == len(denied)
+
+
+def test_a_missing_right_stops_the_pass_with_a_sentence(world: Everything) -> None:
+    every = list(world.alfresco.nodes)
+    for key in every:
+        world.alfresco.edit(key, okpo="00000001")
+    world.alfresco.trouble("write_denied", *every)
+    report = world.sync(SWEEP)
+    assert "The target refuses everything: the user may not change this node (403)" in str(report.problem)
     assert world.state()["status"] == "ERROR"
     assert world.state()["error"] == report.problem
+    assert [row[1] for row in world.rows(SWEEP).values()].count("forbidden") == 50
+    assert report.pending > 0
+    world.alfresco.heal("write_denied", *every)
+    world.sync(SWEEP)  # goes on where it stopped; the next one begins at the first record
+    healed = world.sync(SWEEP)
+    assert (healed.problem, healed.pending) == (None, 0)
+    assert "forbidden" not in {row[1] for row in world.rows(SWEEP).values()}
 
 
 def test_what_citeck_passes_over_in_silence_is_told_and_not_counted_as_written(
@@ -579,9 +616,8 @@ def test_after_an_error_nothing_happens_until_the_cron(daemon: Everything) -> No
 def test_a_changed_configuration_begins_an_interrupted_pass_anew(
     daemon: Everything, defs_folder: DefsFolder, by: str
 ) -> None:
-    daemon.alfresco.trouble("write_denied", *daemon.alfresco.planted["write_denied"])
+    daemon.alfresco.faults.add(FaultRule(kind="status", status=401, path=".*/nodes/.*"))
     assert daemon.sync(SWEEP).problem
-    daemon.alfresco.heal("write_denied", *daemon.alfresco.planted["write_denied"])
     assert daemon.state()["status"] == "ERROR"
     defs_folder.change(SWEEP, lambda attributes: attributes["mapping"].pop("idocs:okpo"))
     daemon.project = defs_folder.load()

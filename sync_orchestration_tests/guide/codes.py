@@ -46,7 +46,7 @@ FAILED: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "ambiguous_match": ("Several existing records fit.", "Merge them in the target, then `retry`."),
         "concurrent_update": ("Somebody wrote the same record at the same time.", _ITSELF),
         "conflict": ("A REST API answered 409.", "Mend what the message names, then `retry`."),
-        "forbidden": ("The user may not write this record (403, 407, a rule).", f"Give it the right. {_RETRY}"),
+        "forbidden": ("The user may not write or read this record (403, 407, a rule).", f"Give it the right. {_RETRY}"),
         "integrity": ("Alfresco's rules refuse the change.", "Mend what the message names."),
         "invalid": ("Alfresco does not take these values (400).", "Mend what the message names."),
         "locked": ("The node is locked, or was changed at the same time.", _ITSELF),

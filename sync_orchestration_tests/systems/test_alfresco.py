@@ -225,13 +225,6 @@ def test_a_node_that_vanishes_between_the_read_and_the_write_is_that_nodes_alone
 # What stops the pass
 
 
-def test_a_missing_right_stops_the_pass(v1: Repository) -> None:
-    (key,) = v1.add(1)
-    v1.world.trouble("write_denied", key)
-    with pytest.raises(ConfigurationError, match="may not do PUT"):
-        written(v1, record(key, kpp="770101002"))
-
-
 @pytest.mark.parametrize("status", [500, 501, 503])
 def test_a_broken_server_stops_the_pass(repo: Repository, status: int) -> None:
     (key,) = repo.add(1)

@@ -1,4 +1,4 @@
-"""A change counts as done only where the node shows it."""
+"""A change counts as done only where the node shows it; what a server refuses of one node is that node's alone."""
 
 from decimal import Decimal
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sync_orchestration.mapping.records import RecordError
-from sync_orchestration.pipeline.errors import SyncError, UnavailableError
+from sync_orchestration.pipeline.errors import ConfigurationError, SyncError, UnavailableError
 from sync_orchestration.pipeline.protocols import CurrentRecord, Outcome, PartlyDoneError, TargetRecord
 from sync_orchestration.sandbox.faults import FaultRule
 from sync_orchestration.systems.alfresco.target import AlfrescoTarget
@@ -131,6 +131,41 @@ def test_a_server_that_breaks_on_the_way_loses_no_answer(v1: Repository) -> None
         target.upsert(records, current)
     told = stopped.value.outcomes if isinstance(stopped.value, PartlyDoneError) else {}
     assert set(told) == {write.uuid for write in v1.world.writes}
+
+
+# One node's right
+
+
+def test_a_node_that_may_not_be_changed_holds_up_no_other(repo: Repository) -> None:
+    first, denied, last = repo.add(3)
+    repo.world.trouble("write_denied", denied)
+    outcomes = written(repo, *(record(key, kpp="770101002") for key in (first, denied, last)))
+    error = error_of(outcomes[denied])
+    assert error is not None
+    assert error.code == "forbidden"
+    assert "the user may not change this node" in error.message
+    assert {write.uuid for write in repo.world.writes} == {first, last}
+    assert {error_of(outcomes[key]) for key in (first, last)} == {None}
+
+
+def test_a_node_that_may_not_be_read_any_more_holds_up_no_other(v1: Repository) -> None:
+    """The Records API shows such a node as one that is not there."""
+    first, hidden, last = v1.add(3)
+    v1.world.trouble("unreadable", hidden)
+    outcomes = written(v1, *(record(key, kpp="770101002") for key in (first, hidden, last)))
+    error = error_of(outcomes[hidden])
+    assert error is not None
+    assert error.code == "forbidden"
+    assert "the user may not read this node" in error.message
+    assert {write.uuid for write in v1.world.writes} == {first, last}
+
+
+def test_a_node_that_may_not_be_read_is_not_taken_for_one_that_is_gone(v1: Repository) -> None:
+    """What the source lacks is deleted, also in whatever is made of it."""
+    seen, hidden = v1.add(2)
+    v1.world.trouble("unreadable", hidden)
+    with pytest.raises(ConfigurationError, match=f"node {hidden} cannot be read: the user may not read this node"):
+        v1.source().fetch([seen, hidden])
 
 
 # When two values are the same

@@ -68,7 +68,9 @@ class CiteckRecords:
         answer, reply = self._send("mutate", {"records": [record]})
         if errors := _errors(reply):
             code = _code(errors[0])
-            return Refusal(code, self.http.masked(errors[0]), 200, transient=code == "locked")
+            said = self.http.masked(errors[0])
+            message = f"the user may not change this node: {said}" if code == "forbidden" else said
+            return Refusal(code, message, 200, transient=code == "locked")
         if not isinstance(reply.get("records"), list):
             raise self._without_records(answer)
         return Changed()
@@ -150,6 +152,8 @@ def _code(message: str) -> str:
     lowered = message.lower()
     if "lock" in lowered:
         return "locked"
+    if "permission" in lowered:
+        return "forbidden"
     if "does not exist" in lowered or "not found" in lowered or "invalidnoderef" in lowered.replace(" ", ""):
         return "vanished"
     return "integrity" if "integrity" in lowered else "refused"

@@ -22,6 +22,7 @@ _PARALLEL_READS = 4
 _NODES_TO_SKIP = 100
 _REFUSALS = {
     400: ("invalid", "Alfresco does not take these values"),
+    403: ("forbidden", "the user may not change this node (403)"),
     404: ("vanished", "the node no longer exists"),
     409: ("locked", "the node is locked or was changed at the same time"),
     422: ("integrity", "Alfresco's integrity rules refuse the change"),
@@ -81,6 +82,10 @@ class AlfrescoV1:
         answer, body = self.http.send_json("GET", path)
         if answer.status == 404:
             return None
+        if answer.status == 403:
+            # The search lists only what may be read, so this right was taken away from the one node.
+            said = _summary(answer, self.http)
+            return Refusal("forbidden", f"the user may not read this node (403): {said}", 403)
         self._refuse_errors(answer, body)
         entry = _entry_in(body)
         if entry is None:
