@@ -42,7 +42,9 @@ def deny(model: str, *operations: str) -> Spoil:
 
 
 def answer(system: str, status: int, path: str) -> Spoil:
-    return lambda house: getattr(house, system).faults.add(FaultRule(kind="status", status=status, path=path))
+    return lambda house: getattr(house, system).faults.add(
+        FaultRule(kind="status", status=status, path=path, times=None)
+    )
 
 
 def state_reference(model: str, field: str) -> dict[str, Any]:

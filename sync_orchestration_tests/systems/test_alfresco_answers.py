@@ -160,6 +160,15 @@ def test_a_node_that_may_not_be_read_any_more_holds_up_no_other(v1: Repository) 
     assert {write.uuid for write in v1.world.writes} == {first, last}
 
 
+def test_where_no_node_may_be_read_the_right_is_missing(v1: Repository) -> None:
+    keys = v1.add(4)
+    v1.world.trouble("unreadable", *keys[:3])
+    records = [record(key, kpp="770101002") for key in keys]
+    assert len(current_of(v1, *records)) == 1
+    with pytest.raises(ConfigurationError, match=r"nodes of which the user may not read one, 3 were tried\. Give it"):
+        v1.target().current(records[:3])
+
+
 def test_a_node_that_may_not_be_read_is_not_taken_for_one_that_is_gone(v1: Repository) -> None:
     """What the source lacks is deleted, also in whatever is made of it."""
     seen, hidden = v1.add(2)

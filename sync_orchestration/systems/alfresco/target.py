@@ -14,6 +14,9 @@ from sync_orchestration.pipeline.spans import carried
 from sync_orchestration.systems.alfresco.dialect import Changed, Dialect, Properties, Refusal
 from sync_orchestration.systems.alfresco.values import same_value, sent_value, was_taken
 
+MOST_FORBIDDEN = 3
+"""So many nodes that the user may not read, and none that it may, are no matter of single nodes."""
+
 _VANISHED = Refusal("vanished", "the node no longer exists", 404)
 _NOT_TAKEN = (
     "the server did not take {}: it answered the change with success, but the node holds another value. The property "
@@ -48,7 +51,8 @@ class AlfrescoTarget:
     def current(self, records: Sequence[TargetRecord]) -> Mapping[str, CurrentRecord | RecordError]:
         """Read afresh the nodes that seem to differ; of the others, what the source said a moment ago stands.
 
-        A search may lag behind the repository by seconds, so no difference is believed without a fresh read.
+        A search may lag behind the repository by seconds, so no difference is believed without a fresh read. Raises
+        ConfigurationError where the user may read none of them.
         """
         found: dict[str, CurrentRecord | RecordError] = {}
         doubtful: list[TargetRecord] = []
@@ -57,8 +61,10 @@ class AlfrescoTarget:
                 found[record.key] = CurrentRecord(record.key, record.seen)
             else:
                 doubtful.append(record)
-        for key, fresh in self._read([record.key for record in doubtful]).items():
-            found[key] = fresh if isinstance(fresh, RecordError) else CurrentRecord(key, fresh)
+        fresh = self._read([record.key for record in doubtful])
+        _refuse_missing_right(list(fresh.values()))
+        for key, held in fresh.items():
+            found[key] = held if isinstance(held, RecordError) else CurrentRecord(key, held)
         return found
 
     def same(self, field: str, current: Any, wanted: Any) -> bool:
@@ -133,6 +139,16 @@ class AlfrescoTarget:
             held = fresh.get(key, _VANISHED)
             found[key] = RecordError(held.code, None, held.message) if isinstance(held, Refusal) else held
         return found
+
+
+def _refuse_missing_right(read: Sequence[Properties | RecordError]) -> None:
+    """Raise ConfigurationError where several nodes were forbidden and none could be read: the right is missing."""
+    barred = [held for held in read if isinstance(held, RecordError) and held.code == "forbidden"]
+    if len(barred) >= MOST_FORBIDDEN and all(isinstance(held, RecordError) for held in read):
+        raise ConfigurationError(
+            f"The search lists nodes of which the user may not read one, {len(barred)} were tried. Give it the right; "
+            f"the first answer: {barred[0].message}"
+        )
 
 
 def _refused(sent: _Sent, refusal: Refusal) -> Outcome:
