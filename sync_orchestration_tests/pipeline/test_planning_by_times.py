@@ -39,7 +39,7 @@ class Planned:
         return SyncSettings.model_validate(
             {
                 "name": self.sync.name,
-                "source": {"kind": "odoo", "connection": "odoo", "overlap": OVERLAP},
+                "source": {"kind": "odoo", "connection": "toy", "overlap": OVERLAP},
                 "target": {"kind": "odoo", "connection": "other"},
                 "mapping": self.mapping,
                 "triggers": {"windows_per_run": 3},
