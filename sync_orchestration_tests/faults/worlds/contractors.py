@@ -253,8 +253,9 @@ class ContractorPartnersWorld(ContractorsWorld):
                     "is_company": True,
                     "active": True,
                 }
-        there = {node.uuid for node in self.alfresco.contractors()}
-        # One that the sync of contractors lets through no more is none of Odoo's partners.
+        # One that the sync of contractors lets through no more is none of Odoo's partners. Of one that is locked, which
+        # is tried again by itself, the partner stays as it was until then.
+        there = {node.uuid for node in self.alfresco.contractors() if "locked" not in node.troubles}
         picture.leftover = {
             key for key, values in picture.found.items() if values["active"] and key in there - picture.wanted.keys()
         }
