@@ -15,8 +15,7 @@ from sync_orchestration.interface.rows import Operation, Payload, Status
 class SettledRow:
     """A row as another sync left it; `settled_version` is unique, grows with every settling, and has gaps.
 
-    `status` is that of the last settling, also while the row waits to be settled anew. A failure for a passing reason
-    settles nothing: `is_open` is True from then on until the row settles, and `status` is what it was before.
+    `status` is that of the last settling, also while the row waits to be settled anew.
     """
 
     record_key: str
@@ -24,7 +23,6 @@ class SettledRow:
     settled_version: int
     payload: Payload | None
     status: Status
-    is_open: bool
 
     @property
     def is_there(self) -> bool:

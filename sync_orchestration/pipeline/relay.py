@@ -22,10 +22,7 @@ SETTLED = "settled"
 
 @dataclass(frozen=True, slots=True)
 class RelaySource:
-    """Records that `sync` has processed; one that it skipped or refused is not there. Positions count settlings.
-
-    One that failed for a passing reason stays as it is here until `sync` has tried it again.
-    """
+    """Records that `sync` has processed; one that it skipped or refused is not there. Positions count settlings."""
 
     session: Callable[[], AbstractContextManager[Connection[Any]]]
     sync: str
@@ -49,8 +46,7 @@ class RelaySource:
                 found = settled_since(conn, self.sync, start, self.page + 1)
             rows, more = found[: self.page], len(found) > self.page
             following = max(start, rows[-1].settled_version + 1) if rows else start
-            # What is still open settles again, at a later position; as a delete it would be undone by then.
-            yield ChangePage([_change(row) for row in rows if not row.is_open], following, newest, more)
+            yield ChangePage([_change(row) for row in rows], following, newest, more)
             if not more:
                 return
             start = following

@@ -373,33 +373,15 @@ def test_a_partner_that_flexi_has_too_stays_when_its_contractor_fails(
     assert world.rows(SWEEP)[key][:2] == ("failed", code)
     world.sync(PARTNERS)
     assert is_active(world, target)
-    if trouble == "locked":
-        assert world.rows(PARTNERS)[key] == before, "it is tried again, so nothing is settled yet"
-    else:
-        status, error, message, still_linked = world.rows(PARTNERS)[key]
-        assert (status, error, still_linked) == ("skipped", "precedence", target)
-        assert "flexi_partners has precedence" in str(message)
+    status, error, message, still_linked = world.rows(PARTNERS)[key]
+    assert (status, error, still_linked) == ("skipped", "precedence", target)
+    assert "flexi_partners has precedence" in str(message)
     # When the contractor is well again, so is its row.
     world.alfresco.heal(trouble, key)
     world.sync(SWEEP)
     world.sync(PARTNERS)
     assert is_active(world, target)
     assert world.rows(PARTNERS)[key] == before
-
-
-def test_a_contractor_that_is_locked_keeps_its_partner_and_one_that_is_refused_loses_it(world: Everything) -> None:
-    world.sync_all()
-    locked, refused = (
-        next(k for k, node in world.alfresco.nodes.items() if node.properties is payload)
-        for payload in world.properties("unchanged")[:2]
-    )
-    targets = {key: str(world.rows(PARTNERS)[key][3]) for key in (locked, refused)}
-    for key, trouble in ((locked, "locked"), (refused, "integrity")):
-        world.alfresco.edit(key, okpo="1")
-        world.alfresco.trouble(trouble, key)  # type: ignore[arg-type]
-    world.sync(SWEEP)
-    world.sync(PARTNERS, everything=True)
-    assert {key: is_active(world, target) for key, target in targets.items()} == {locked: True, refused: False}
 
 
 def test_a_second_pass_over_unchanged_contractors_costs_almost_nothing(world: Everything) -> None:

@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 import psycopg
 import pytest
 
-from sync_orchestration.interface.requeue import requeue_due
 from sync_orchestration.interface.rows import LandedRecord, Scope, Settlement, Status, claim, hire_worker, land, settle
 from sync_orchestration.pipeline.relay import RelaySource
 from sync_orchestration_tests.pipeline.conftest import Conn, new_sync
@@ -22,12 +20,11 @@ def landed(conn: Conn, sync: str, keys: Sequence[int]) -> None:
         land(conn, sync=sync, source_system="toy", run_id="run", records=found, force=True)
 
 
-def settled(conn: Conn, sync: str, status: Status, again: datetime | None = None) -> None:
-    """Settle what waits; `again` is when a passing failure is tried again."""
+def settled(conn: Conn, sync: str, status: Status) -> None:
+    """Settle what waits."""
     worker = hire_worker(conn, "run")
     code = None if status == "processed" else "refused"
-    claimed = claim(worker, sync, Scope(), 100)
-    settlements = [Settlement(row, status, "1", code, next_attempt_at=again) for row in claimed]
+    settlements = [Settlement(row, status, "1", code) for row in claim(worker, sync, Scope(), 100)]
     with conn.transaction():
         settle(worker, sync=sync, target_system="toy", settlements=settlements)
 
@@ -71,30 +68,3 @@ def test_a_record_that_waits_to_be_written_again_is_there_as_it_was_settled_last
     assert source.fetch(keys) == {}
     settled(db, sync, "processed")
     assert list(source.fetch(keys)) == keys
-
-
-def test_a_record_that_is_tried_again_by_itself_stays_as_it_was_until_it_settles(db: Conn) -> None:
-    sync = new_sync()
-    source = source_after(db, 2, sync)
-    cursor = source.head().position + 1
-
-    def is_as_it_was() -> bool:
-        listed = [change for page in source.changes(0) for change in page.changes]
-        kept = [record.key for page in source.snapshot(None) for record in page]
-        return listed == [] and list(source.fetch(["1", "2", "3"])) == kept == ["1", "2"]
-
-    landed(db, sync, [1, 2, 3])
-    settled(db, sync, "failed", again=datetime.now(UTC))
-    assert is_as_it_was()
-    page = source.peek(cursor)
-    assert (page.more, page.next_position) == (False, source.head().position + 1), "what is open is not met again"
-    assert requeue_due(db, sync) == 3
-    assert is_as_it_was()
-    landed(db, sync, [1, 2, 3])
-    assert is_as_it_was(), "a sweep that meets it again tells nothing of it"
-    settled(db, sync, "failed")
-    assert source.fetch(["1", "2", "3"]) == {}
-    assert [change.operation for change in source.peek(cursor).changes] == ["delete"] * 3
-    landed(db, sync, [1, 2, 3])
-    settled(db, sync, "processed")
-    assert [change.operation for change in source.peek(cursor).changes] == ["update"] * 3

@@ -11,8 +11,7 @@ COPY staging (record_key, entity, operation, position, partition_key, payload, p
 
 -- A newer position wins; an older one is history. At an equal position only a different payload counts, unless the
 -- write is to be repeated (force). A record whose payload is what was already written only moves on, and so does one
--- that a person has skipped as it is. A failure for a passing reason stays one (next_attempt_at), and is due at once. A
--- row that is being written keeps its worker but not the claimed position: so the
+-- that a person has skipped as it is. A row that is being written keeps its worker but not the claimed position: so the
 -- writer sees at settling that there is news, and hands the row back. A delete of a record that never arrived is no
 -- news; one that was done before is no new flood.
 -- name: land_staging
@@ -38,9 +37,7 @@ ON CONFLICT (sync, source_system, record_key) DO UPDATE SET
     run_id = excluded.run_id,
     attempts = CASE WHEN r.status = 'failed' THEN r.attempts ELSE 0 END,
     next_attempt_at = CASE WHEN r.status = 'processed' AND r.operation <> 'delete' AND NOT %(force)s
-                                AND r.payload_hash = excluded.payload_hash THEN r.next_attempt_at
-                           WHEN r.status <> 'processed' AND r.next_attempt_at IS NOT NULL
-                           THEN least(r.next_attempt_at, now()) END,
+                                AND r.payload_hash = excluded.payload_hash THEN r.next_attempt_at END,
     claimed_position = NULL,
     delete_confirmed = r.operation = 'delete' AND excluded.operation = 'delete'
                        AND (r.delete_confirmed OR r.status = 'processed'),
@@ -374,32 +371,25 @@ WHERE sync = %(sync)s AND partition_key = ANY(%(partition_keys)s) AND status = '
 ORDER BY position, record_key
 
 -- A row that is to be written again counts as it was settled last: its code is that of the last settling. A sweep makes
--- every row pending, and nobody who reads at that moment may take them for gone. One that failed for a passing reason
--- (next_attempt_at) has not settled: what it was before counts, and is_open tells that it settles anew by itself.
+-- every row pending, and nobody who reads at that moment may take them for gone.
 -- name: settled_rows
 SELECT record_key, operation, settled_version, payload,
-       CASE WHEN status IN ('failed', 'pending', 'processing') AND processed_at IS NOT NULL
-                 AND (error_code IS NULL OR next_attempt_at IS NOT NULL) THEN 'processed' ELSE status END AS status,
-       status IN ('failed', 'pending', 'processing') AND error_code IS NOT NULL
-           AND (status <> 'failed' OR next_attempt_at IS NOT NULL) AS is_open
+       CASE WHEN status IN ('pending', 'processing') AND processed_at IS NOT NULL AND error_code IS NULL
+            THEN 'processed' ELSE status END AS status
 FROM sync.interface_row
 WHERE sync = %(sync)s AND settled_version >= %(start)s ORDER BY settled_version LIMIT %(limit)s
 
 -- name: rows_by_key
 SELECT record_key, operation, settled_version, payload,
-       CASE WHEN status IN ('failed', 'pending', 'processing') AND processed_at IS NOT NULL
-                 AND (error_code IS NULL OR next_attempt_at IS NOT NULL) THEN 'processed' ELSE status END AS status,
-       status IN ('failed', 'pending', 'processing') AND error_code IS NOT NULL
-           AND (status <> 'failed' OR next_attempt_at IS NOT NULL) AS is_open
+       CASE WHEN status IN ('pending', 'processing') AND processed_at IS NOT NULL AND error_code IS NULL
+            THEN 'processed' ELSE status END AS status
 FROM sync.interface_row
 WHERE sync = %(sync)s AND record_key = ANY(%(keys)s)
 
 -- name: rows_after_key
 SELECT record_key, operation, settled_version, payload,
-       CASE WHEN status IN ('failed', 'pending', 'processing') AND processed_at IS NOT NULL
-                 AND (error_code IS NULL OR next_attempt_at IS NOT NULL) THEN 'processed' ELSE status END AS status,
-       status IN ('failed', 'pending', 'processing') AND error_code IS NOT NULL
-           AND (status <> 'failed' OR next_attempt_at IS NOT NULL) AS is_open
+       CASE WHEN status IN ('pending', 'processing') AND processed_at IS NOT NULL AND error_code IS NULL
+            THEN 'processed' ELSE status END AS status
 FROM sync.interface_row
 WHERE sync = %(sync)s AND (%(after)s::text IS NULL OR record_key > %(after)s) ORDER BY record_key LIMIT %(limit)s
 
@@ -682,7 +672,6 @@ FROM unnest(%(syncs)s::text[], %(sources)s::text[]) AS p(sync, source) JOIN sync
 LEFT JOIN LATERAL (
     SELECT 1 AS one FROM sync.interface_row r
     WHERE r.sync = p.source AND r.settled_version >= coalesce(s.last_position, 0)
-      AND NOT (r.status = 'failed' AND r.next_attempt_at IS NOT NULL)
     ORDER BY r.settled_version LIMIT %(bound)s) AS few ON true
 GROUP BY p.sync
 

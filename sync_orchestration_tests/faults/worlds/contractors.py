@@ -253,9 +253,8 @@ class ContractorPartnersWorld(ContractorsWorld):
                     "is_company": True,
                     "active": True,
                 }
-        # One that the sync of contractors lets through no more is none of Odoo's partners. Of one that is locked, which
-        # is tried again by itself, the partner stays as it was until then.
-        there = {node.uuid for node in self.alfresco.contractors() if "locked" not in node.troubles}
+        there = {node.uuid for node in self.alfresco.contractors()}
+        # One that the sync of contractors lets through no more is none of Odoo's partners.
         picture.leftover = {
             key for key, values in picture.found.items() if values["active"] and key in there - picture.wanted.keys()
         }
