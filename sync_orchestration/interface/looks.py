@@ -85,6 +85,8 @@ class Holder:
 def holders(conn: Connection[Any], sync: str, target_ids: Collection[str]) -> dict[str, list[Holder]]:
     """Return the records of the sync that are linked to these target records, by target id."""
     found: dict[str, list[Holder]] = {}
+    if not target_ids:
+        return found
     params = {"sync": sync, "target_ids": list(target_ids)}
     for target_id, *holder in conn.execute(query("holders"), params):
         found.setdefault(target_id, []).append(Holder(*holder))

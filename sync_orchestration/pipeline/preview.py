@@ -18,7 +18,6 @@ from sync_orchestration.mapping.scrub import scrub
 from sync_orchestration.pipeline.landing import Landing
 from sync_orchestration.pipeline.plan import PlannedWrite, Translation, plan_writes
 from sync_orchestration.pipeline.protocols import Change, CurrentRecord, Outcome, Source, Target, TargetRecord
-from sync_orchestration.pipeline.taken import Holders
 
 COLUMNS = ["action", "record_key", "field", "before", "after"]
 _NOT_MADE = -1
@@ -143,10 +142,7 @@ def look_at(
 ) -> list[PlannedWrite]:
     """Plan what a run would do with these rows, on a target that is only looked at. Raises SyncError."""
 
-    def held(target_ids: Sequence[str]) -> Holders:
-        return holders(conn, sync, target_ids) if target_ids else {}
-
-    return plan_writes(rows, translation, _ReadOnly(target), held)
+    return plan_writes(rows, translation, _ReadOnly(target), lambda target_ids: holders(conn, sync, target_ids))
 
 
 @dataclass(frozen=True, slots=True)

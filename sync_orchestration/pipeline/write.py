@@ -127,7 +127,7 @@ class Writer:
         return [plan for plan in planned if plan.action == "wait"]
 
     def _holders(self, target_ids: Sequence[str]) -> Holders:
-        return holders(self.conn, self.writing.sync, target_ids) if target_ids else {}
+        return holders(self.conn, self.writing.sync, target_ids)
 
     def _hold_flood(self, planned: list[PlannedWrite], known: int, deletes: int) -> list[PlannedWrite]:
         guard = self.writing.guard

@@ -99,6 +99,9 @@ WHERE r.sync = %(sync)s AND r.status = 'processing' AND NOT EXISTS (
       AND l.objid = r.claimed_by::oid
       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
 
+-- part: about
+concat(coalesce(r.payload_hash, '-'), ' ', %(manner)s::text)
+
 -- A claim puts the row in doubt until it is settled: whoever claims it after a worker's death knows that it may have
 -- been written already. Where the same is still to be written in the same manner, it also knows since when.
 -- name: claim
@@ -114,12 +117,12 @@ SET status = 'processing', claimed_by = %(worker)s, claimed_position = r.positio
     in_doubt = true,
     doubt_since = CASE WHEN due.in_doubt THEN r.doubt_since ELSE now() END,
     doubt_about = CASE WHEN due.in_doubt THEN r.doubt_about
-                       ELSE concat(coalesce(r.payload_hash, '-'), ' ', %(manner)s::text) END
+                       ELSE {about} END
 FROM due
 WHERE r.sync = due.sync AND r.source_system = due.source_system AND r.record_key = due.record_key
 RETURNING r.sync, r.source_system, r.record_key, r.entity, r.operation, r.position, r.payload, r.external_ids,
           r.attempts, r.target_id, r.delete_confirmed, r.written, due.in_doubt,
-          CASE WHEN r.doubt_about = concat(coalesce(r.payload_hash, '-'), ' ', %(manner)s::text)
+          CASE WHEN r.doubt_about = {about}
                THEN r.doubt_since END AS first_tried_at
 
 -- name: create_settling
@@ -417,11 +420,15 @@ WHERE r.sync = %(sync)s AND r.operation <> 'delete' AND r.received_at < %(before
   AND NOT EXISTS (SELECT 1 FROM inventory i WHERE i.record_key = r.record_key)
 ORDER BY r.record_key
 
+-- Since when a row is in doubt about what is to be written now, as far as the payload tells.
+-- part: first_tried
+CASE WHEN in_doubt AND split_part(doubt_about, ' ', 1) = payload_hash THEN doubt_since END AS first_tried_at
+
 -- What a run would write: what is due, of some keys or all; `again` as if those were requeued first (requeue_rows).
 -- name: due_rows
 SELECT sync, source_system, record_key, entity, operation, position, payload, external_ids, attempts, target_id,
        delete_confirmed, written, in_doubt,
-       CASE WHEN in_doubt AND split_part(doubt_about, ' ', 1) = payload_hash THEN doubt_since END AS first_tried_at
+       {first_tried}
 FROM sync.interface_row
 WHERE sync = %(sync)s AND (%(keys)s::text[] IS NULL OR record_key = ANY(%(keys)s::text[]))
   AND (status = 'pending' OR (status = 'failed' AND next_attempt_at <= now())
@@ -442,7 +449,7 @@ ORDER BY record_key
 SELECT sync, source_system, record_key, entity, operation, position, partition_key, payload, external_ids, received_at,
        status, error_code, error_field, error_message, attempts, first_failed_at, last_attempt_at, next_attempt_at,
        processed_at, target_system, target_id, delete_confirmed, written, in_doubt, awaits, version, run_id,
-       CASE WHEN in_doubt AND split_part(doubt_about, ' ', 1) = payload_hash THEN doubt_since END AS first_tried_at
+       {first_tried}
 FROM sync.interface_row
 WHERE sync = %(sync)s AND record_key = %(key)s
   AND (%(source_system)s::text IS NULL OR source_system = %(source_system)s)
